@@ -1,0 +1,4 @@
+drop table tracks;
+drop table albums;
+drop table artists;
+drop table genres;
