@@ -1,1 +1,281 @@
+//! PostgreSQL: a server, or the embedded engine. Nothing above knows which.
+//!
+//! All SQL goes through [`Db`], which bounds how long it may take, tries a read again where a connection had died
+//! unnoticed, and counts. SQL itself is written in the domains' `store.rs`.
 
+mod error;
+pub mod id;
+pub mod migrate;
+mod server;
+mod statement;
+pub mod tables;
+mod tls;
+
+#[cfg(feature = "embedded")]
+pub mod embedded;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use diesel::result::{ConnectionError, QueryResult};
+use diesel_async::AsyncPgConnection;
+use diesel_async::methods::LoadQuery;
+use diesel_async::pooled_connection::bb8::{Pool, PooledConnection, RunError};
+use diesel_async::pooled_connection::{
+    AsyncDieselConnectionManager, ManagerConfig, PoolableConnection, RecyclingMethod,
+};
+use futures_util::FutureExt;
+use tracing::Instrument;
+
+pub use self::error::Error;
+pub use self::server::Server;
+pub use self::statement::Statement;
+use crate::telemetry::Metrics;
+
+/// PostgreSQL ends a statement after this.
+pub const STATEMENT_LIMIT: Duration = Duration::from_secs(5);
+/// Our own clock, for when PostgreSQL can't be heard: a little later, so that its answer is preferred.
+const CALL_LIMIT: Duration = Duration::from_millis(5_500);
+const IDLE_IN_TRANSACTION_LIMIT: Duration = Duration::from_secs(10);
+/// How long a request waits for a connection before it is told to come back.
+const CHECKOUT_LIMIT: Duration = Duration::from_secs(3);
+
+/// Where connections come from.
+#[derive(Clone)]
+pub enum Source {
+    Server(Server),
+    #[cfg(feature = "embedded")]
+    Embedded(embedded::Engine),
+}
+
+impl Source {
+    pub fn is_embedded(&self) -> bool {
+        !matches!(self, Self::Server(_))
+    }
+
+    /// A client of the driver, for what diesel has no words for.
+    pub async fn client(&self) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
+        match self {
+            Self::Server(server) => server.connect().await,
+            #[cfg(feature = "embedded")]
+            Self::Embedded(engine) => engine.connect().await,
+        }
+    }
+
+    pub async fn connect(&self) -> Result<AsyncPgConnection, ConnectionError> {
+        let client = self
+            .client()
+            .await
+            .map_err(|error| ConnectionError::BadConnection(error.to_string()))?;
+        AsyncPgConnection::try_from(client).await
+    }
+}
+
+/// Whether a read may be answered from a copy that is a little behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    MayLag,
+    Current,
+}
+
+/// The database of the service: its pools, and the limits and counts around each call.
+pub struct Db {
+    source: Source,
+    primary: Pool<AsyncPgConnection>,
+    replica: Option<Pool<AsyncPgConnection>>,
+    statements: AtomicU64,
+    metrics: Arc<Metrics>,
+}
+
+impl Db {
+    /// Opens pools; no connection is made yet, so that a database which is down now can come later.
+    pub fn open(
+        source: Source,
+        replica: Option<Source>,
+        connections: u32,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            primary: pool(source.clone(), connections),
+            replica: replica.map(|replica| pool(replica, connections)),
+            source,
+            statements: AtomicU64::new(0),
+            metrics,
+        }
+    }
+
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    pub fn has_replica(&self) -> bool {
+        self.replica.is_some()
+    }
+
+    /// How many statements have run, for tests that hold a request to its number.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Connections of the primary: in use and idle.
+    pub fn connections(&self) -> (u32, u32) {
+        let state = self.primary.state();
+        (
+            state.connections - state.idle_connections,
+            state.idle_connections,
+        )
+    }
+
+    /// Loads all rows of a read. A connection that had died unnoticed costs a second try, not the request; a replica
+    /// that does not answer costs the way to the primary.
+    pub async fn load<ST, Row>(
+        &self,
+        freshness: Freshness,
+        read: &Statement<ST>,
+    ) -> Result<Vec<Row>, Error>
+    where
+        Row: Send,
+        for<'q> &'q Statement<ST>: LoadQuery<'q, AsyncPgConnection, Row>,
+        ST: Send + Sync + 'static,
+    {
+        if let (Freshness::MayLag, Some(replica)) = (freshness, &self.replica) {
+            match self.try_twice(replica, read).await {
+                Err(Error::Unavailable(reason)) => {
+                    tracing::warn!(
+                        reason,
+                        "the replica does not answer; reading from the primary"
+                    );
+                }
+                answered => return answered,
+            }
+        }
+        self.try_twice(&self.primary, read).await
+    }
+
+    async fn try_twice<ST, Row>(
+        &self,
+        pool: &Pool<AsyncPgConnection>,
+        read: &Statement<ST>,
+    ) -> Result<Vec<Row>, Error>
+    where
+        Row: Send,
+        for<'q> &'q Statement<ST>: LoadQuery<'q, AsyncPgConnection, Row>,
+        ST: Send + Sync + 'static,
+    {
+        // A pool that was idle while PostgreSQL restarted holds nothing but dead connections, one more than it has can
+        // be met in a row; each is thrown out as it is met.
+        let mut tries = pool.state().connections + 1;
+        loop {
+            tries = tries.saturating_sub(1);
+            let mut connection = self.checkout(pool).await?;
+            match self.call(&mut connection, read).await {
+                Err(Error::Unavailable(_)) if tries > 0 => continue,
+                answered => return answered,
+            }
+        }
+    }
+
+    async fn checkout<'p>(
+        &self,
+        pool: &'p Pool<AsyncPgConnection>,
+    ) -> Result<PooledConnection<'p, AsyncPgConnection>, Error> {
+        let asked = Instant::now();
+        let connection = pool.get().await.map_err(|error| match error {
+            RunError::TimedOut => Error::Unavailable("no connection became free".into()),
+            RunError::User(error) => Error::Unavailable(error.to_string()),
+        })?;
+        self.metrics.database_wait(asked.elapsed());
+        Ok(connection)
+    }
+
+    async fn call<ST, Row>(
+        &self,
+        connection: &mut AsyncPgConnection,
+        read: &Statement<ST>,
+    ) -> Result<Vec<Row>, Error>
+    where
+        Row: Send,
+        for<'q> &'q Statement<ST>: LoadQuery<'q, AsyncPgConnection, Row>,
+        ST: Send + Sync + 'static,
+    {
+        let started = Instant::now();
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        let loading: std::pin::Pin<Box<dyn Future<Output = QueryResult<Vec<Row>>> + Send + '_>> =
+            Box::pin(diesel_async::RunQueryDsl::load(read, connection));
+        let span = tracing::debug_span!("query", db.system = "postgresql");
+        let loaded = tokio::time::timeout(CALL_LIMIT, loading)
+            .instrument(span)
+            .await;
+        let answer = match loaded {
+            Ok(Ok(rows)) => Ok(rows),
+            Ok(Err(error)) => {
+                let broken = is_broken_soon(connection).await;
+                Err(Error::read(
+                    error,
+                    started.elapsed(),
+                    STATEMENT_LIMIT,
+                    broken,
+                ))
+            }
+            Err(_) => Err(Error::Timeout(CALL_LIMIT)),
+        };
+        self.metrics
+            .database_statement(started.elapsed(), answer.is_ok());
+        answer
+    }
+
+    /// The round trip of the smallest statement, for health.
+    pub async fn ping(&self) -> Result<Duration, Error> {
+        let started = Instant::now();
+        let answer: Vec<i32> = self
+            .try_twice(
+                &self.primary,
+                &Statement::<diesel::sql_types::Integer>::new("select 1"),
+            )
+            .await?;
+        debug_assert_eq!(answer, [1]);
+        Ok(started.elapsed())
+    }
+
+    pub async fn ping_replica(&self) -> Option<Result<Duration, Error>> {
+        let replica = self.replica.as_ref()?;
+        let started = Instant::now();
+        let answer: Result<Vec<i32>, Error> = self
+            .try_twice(
+                replica,
+                &Statement::<diesel::sql_types::Integer>::new("select 1"),
+            )
+            .await;
+        Some(answer.map(|_| started.elapsed()))
+    }
+}
+
+/// The last words of a server that stops come as an ordinary error; that the connection has ended is known a moment
+/// later.
+async fn is_broken_soon(connection: &mut AsyncPgConnection) -> bool {
+    for _ in 0..10 {
+        if PoolableConnection::is_broken(connection) {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    false
+}
+
+fn pool(source: Source, connections: u32) -> Pool<AsyncPgConnection> {
+    let mut config = ManagerConfig::default();
+    config.recycling_method = RecyclingMethod::Fast;
+    config.custom_setup = Box::new(move |_| {
+        let source = source.clone();
+        async move { source.connect().await }.boxed()
+    });
+    // bb8 closes a connection whose future was cancelled at once, where others leave its transaction open until the
+    // next checkout. Not tested when taken out: that is a round trip for each read, and `load` tries again instead.
+    Pool::builder()
+        .max_size(connections)
+        .test_on_check_out(false)
+        .retry_connection(false)
+        .connection_timeout(CHECKOUT_LIMIT)
+        .build_unchecked(AsyncDieselConnectionManager::new_with_config("", config))
+}

@@ -1,0 +1,43 @@
+//! What can go wrong with the database, in the words that decide what happens next.
+
+use std::time::Duration;
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It does not answer, is starting or stopping, or has no connection left. Passes by itself.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// It answered too late.
+    #[error("the database took longer than {0:?}")]
+    Timeout(Duration),
+    /// It refused the statement.
+    #[error("the database refused a statement: {0}")]
+    Refused(#[from] DieselError),
+}
+
+impl Error {
+    /// Reads what happened. `waited` matters because diesel does not hand on PostgreSQL's code for a statement that was
+    /// cancelled at its time limit.
+    pub(super) fn read(
+        error: DieselError,
+        waited: Duration,
+        limit: Duration,
+        broken: bool,
+    ) -> Self {
+        match &error {
+            DieselError::DatabaseError(
+                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
+                info,
+            ) => Self::Unavailable(info.message().to_owned()),
+            DieselError::DatabaseError(DatabaseErrorKind::Unknown, info) if broken => {
+                Self::Unavailable(info.message().to_owned())
+            }
+            DieselError::DatabaseError(DatabaseErrorKind::Unknown, _) if waited >= limit => {
+                Self::Timeout(limit)
+            }
+            _ => Self::Refused(error),
+        }
+    }
+}

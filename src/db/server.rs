@@ -1,0 +1,138 @@
+//! A connection to a PostgreSQL server, with a limit on every way of waiting for it.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::tls::{self, Trust};
+use super::{IDLE_IN_TRANSACTION_LIMIT, STATEMENT_LIMIT};
+
+/// Where a server is, and how to speak to it.
+#[derive(Clone)]
+pub struct Server {
+    config: Config,
+    tls: Option<MakeRustlsConnect>,
+}
+
+impl Server {
+    pub fn new(url: &SecretString) -> anyhow::Result<Self> {
+        let (url, trust, root_file) = read_sslmode(url.expose_secret())?;
+        // The driver's own words are kept out: they may repeat a part of the address, and so of the password.
+        let mut config: Config = url.parse().map_err(|_| {
+            anyhow::anyhow!(
+                "it is no address of PostgreSQL, such as postgres://user:password@host:5432/name"
+            )
+        })?;
+        let options = format!(
+            "{} -c statement_timeout={} -c idle_in_transaction_session_timeout={}",
+            config.get_options().unwrap_or_default(),
+            STATEMENT_LIMIT.as_millis(),
+            IDLE_IN_TRANSACTION_LIMIT.as_millis(),
+        );
+        config.options(options.trim());
+        if config.get_application_name().is_none() {
+            config.application_name("empulse");
+        }
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(Duration::from_secs(3));
+        }
+        // A host that vanished without a word is noticed by these, and by our own clock beside each statement.
+        config.keepalives_idle(Duration::from_secs(30));
+        config.keepalives_interval(Duration::from_secs(10));
+        config.keepalives_retries(3);
+        let tls = match trust {
+            None => None,
+            Some(trust) => Some(MakeRustlsConnect::new(tls::client_config(
+                trust,
+                root_file.as_deref(),
+            )?)),
+        };
+        config.ssl_mode(match trust {
+            None => SslMode::Disable,
+            Some(Trust::Anyone) if config.get_ssl_mode() != SslMode::Require => SslMode::Prefer,
+            Some(_) => SslMode::Require,
+        });
+        Ok(Self { config, tls })
+    }
+
+    /// A database of the same server by another name.
+    pub fn database(mut self, name: &str) -> Self {
+        self.config.dbname(name);
+        self
+    }
+
+    /// A plain client; its connection is driven by a task that ends with it.
+    pub async fn connect(&self) -> Result<Client, tokio_postgres::Error> {
+        match &self.tls {
+            Some(tls) => {
+                let (client, connection) = self.config.connect(tls.clone()).await?;
+                tokio::spawn(connection);
+                Ok(client)
+            }
+            None => {
+                let (client, connection) = self.config.connect(NoTls).await?;
+                tokio::spawn(connection);
+                Ok(client)
+            }
+        }
+    }
+}
+
+/// The driver knows three modes; what it does not know (`verify-ca`, `verify-full`, `sslrootcert`) is taken out of the
+/// address before it reads the rest.
+fn read_sslmode(url: &str) -> anyhow::Result<(String, Option<Trust>, Option<String>)> {
+    let Ok(mut parsed) = url::Url::parse(url) else {
+        // A `key=value` text; only what the driver knows can be said there.
+        return Ok((url.to_owned(), Some(Trust::Anyone), None));
+    };
+    let mut mode = "prefer".to_owned();
+    let mut root_file = None;
+    let mut kept = Vec::new();
+    for (key, value) in parsed.query_pairs() {
+        match &*key {
+            "sslmode" => mode = value.into_owned(),
+            "sslrootcert" => root_file = Some(value.into_owned()),
+            _ => kept.push((key.into_owned(), value.into_owned())),
+        }
+    }
+    let (trust, driver_mode) = match mode.as_str() {
+        "disable" => (None, "disable"),
+        "allow" | "prefer" => (Some(Trust::Anyone), "prefer"),
+        "require" => (Some(Trust::Anyone), "require"),
+        "verify-ca" => (Some(Trust::Authority), "require"),
+        "verify-full" => (Some(Trust::Host), "require"),
+        _ => anyhow::bail!("sslmode is one of disable, prefer, require, verify-ca and verify-full"),
+    };
+    kept.push(("sslmode".into(), driver_mode.into()));
+    parsed.query_pairs_mut().clear().extend_pairs(kept);
+    // The driver reads `%20` as a space, but not the `+` that a form would have.
+    let query = parsed.query().unwrap_or_default().replace('+', "%20");
+    parsed.set_query(Some(&query));
+    Ok((parsed.into(), trust, root_file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sslmode_means_what_it_means_elsewhere() {
+        for (query, trust) in [
+            ("", Some(Trust::Anyone)),
+            ("?sslmode=disable", None),
+            ("?sslmode=require", Some(Trust::Anyone)),
+            ("?sslmode=verify-ca", Some(Trust::Authority)),
+            ("?sslmode=verify-full&connect_timeout=2", Some(Trust::Host)),
+        ] {
+            let (url, found, _) = read_sslmode(&format!("postgres://u:p%40ss@h/d{query}")).unwrap();
+            assert_eq!(found, trust, "{query}");
+            let config: Config = url.parse().unwrap();
+            assert_eq!(config.get_password(), Some(&b"p@ss"[..]));
+            assert_eq!(config.get_dbname(), Some("d"));
+        }
+        assert!(read_sslmode("postgres://h/d?sslmode=sometimes").is_err());
+    }
+}
