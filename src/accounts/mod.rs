@@ -1,1 +1,17 @@
+//! People. What the rest of the service needs to know of whoever asks is an [`Actor`].
 
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// Nobody who has signed in.
+    Anonymous,
+}
+
+impl Actor {
+    /// The points that this caller's operations may cost in a minute.
+    pub fn points_a_minute(self) -> u64 {
+        match self {
+            Self::Anonymous => 3_000,
+        }
+    }
+}

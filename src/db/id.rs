@@ -94,8 +94,8 @@ macro_rules! typed_id {
             PartialOrd,
             Ord,
             Hash,
-            diesel::AsExpression,
-            diesel::FromSqlRow,
+            diesel::expression::AsExpression,
+            diesel::deserialize::FromSqlRow,
         )]
         #[diesel(sql_type = diesel::sql_types::Uuid)]
         pub struct $name(pub uuid::Uuid);
@@ -142,9 +142,9 @@ macro_rules! typed_id {
                 out: &mut diesel::serialize::Output<'b, '_, diesel::pg::Pg>,
             ) -> diesel::serialize::Result {
                 <uuid::Uuid as diesel::serialize::ToSql<
-                            diesel::sql_types::Uuid,
-                            diesel::pg::Pg,
-                        >>::to_sql(&self.0, out)
+                                    diesel::sql_types::Uuid,
+                                    diesel::pg::Pg,
+                                >>::to_sql(&self.0, out)
             }
         }
     };

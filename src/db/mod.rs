@@ -5,6 +5,7 @@
 
 mod error;
 pub mod id;
+pub mod keyset;
 pub mod migrate;
 mod server;
 mod statement;
