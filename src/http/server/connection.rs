@@ -1,0 +1,191 @@
+//! One connection: HTTP/1.1 or HTTP/2 with prior knowledge, from its first byte to its last.
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use hyper::{
+    Request, Response, Version,
+    body::{Body, Frame, Incoming, SizeHint},
+    service::service_fn,
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use poem::{
+    Addr, Endpoint,
+    http::uri::Scheme,
+    web::{LocalAddr, RemoteAddr},
+};
+use tokio::{
+    net::TcpStream,
+    sync::OwnedSemaphorePermit,
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    ServerLimits,
+    wire::{Activity, InFlight, Then, Wire},
+};
+
+/// The whole header of an HTTP/1 request fits into this, or it is answered 431.
+const HTTP1_BUFFER: usize = 32 * 1024;
+const HTTP1_HEADERS: usize = 100;
+const HTTP2_HEADER_BYTES: u32 = 16 * 1024;
+const HTTP2_STREAMS: u32 = 100;
+/// A peer that vanished without a word is found by these; TCP alone would not miss it for hours.
+const HTTP2_PING_EVERY: Duration = Duration::from_secs(20);
+const HTTP2_PONG_WITHIN: Duration = Duration::from_secs(10);
+
+/// What all connections of one listener share.
+pub(super) struct Host<E> {
+    endpoint: Arc<E>,
+    protocols: auto::Builder<TokioExecutor>,
+    stop: CancellationToken,
+    pub limits: ServerLimits,
+}
+
+impl<E> Host<E>
+where
+    E: Endpoint<Output = poem::Response> + 'static,
+{
+    pub fn new(endpoint: E, stop: CancellationToken, limits: ServerLimits) -> Self {
+        let mut protocols = auto::Builder::new(TokioExecutor::new());
+        // No timer here, and so no limit of hyper's own on headers: `Activity::due` says why and what bounds them.
+        protocols
+            .http1()
+            .max_headers(HTTP1_HEADERS)
+            .max_buf_size(HTTP1_BUFFER);
+        protocols
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(HTTP2_STREAMS)
+            .max_header_list_size(HTTP2_HEADER_BYTES)
+            .keep_alive_interval(HTTP2_PING_EVERY)
+            .keep_alive_timeout(HTTP2_PONG_WITHIN);
+        Self {
+            endpoint: Arc::new(endpoint),
+            protocols,
+            stop,
+            limits,
+        }
+    }
+
+    /// Serves one connection to its end.
+    pub async fn attend(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        place: OwnedSemaphorePermit,
+    ) {
+        // Answers are written whole; waiting for more to send with them would only delay them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY could not be set");
+        }
+        let local = LocalAddr(
+            stream
+                .local_addr()
+                .map_or_else(|_| Addr::default(), Addr::from),
+        );
+        let remote = RemoteAddr(peer.into());
+        let activity = Activity::new();
+        let wire = Wire::new(
+            stream,
+            Arc::clone(&activity),
+            self.limits.stalled_write,
+            place,
+        );
+
+        let service = service_fn(|request: Request<Incoming>| {
+            let in_flight = activity.begin(request.version() == Version::HTTP_2);
+            let endpoint = Arc::clone(&self.endpoint);
+            let (local, remote) = (local.clone(), remote.clone());
+            async move {
+                let request = poem::Request::from((request, local, remote, Scheme::HTTP));
+                let response: Response<_> = endpoint.get_response(request).await.into();
+                Ok::<_, Infallible>(response.map(|body| Counted { body, in_flight }))
+            }
+        });
+        let mut connection = pin!(
+            self.protocols
+                .serve_connection_with_upgrades(TokioIo::new(wire), service)
+        );
+        let mut stopped = pin!(self.stop.cancelled());
+        let mut alarm = pin!(sleep_until(Instant::now() + self.limits.header));
+        let mut leaving_since = None;
+
+        poll_fn(|cx| {
+            loop {
+                if leaving_since.is_none() && stopped.as_mut().poll(cx).is_ready() {
+                    connection.as_mut().graceful_shutdown();
+                    leaving_since = Some(Instant::now());
+                }
+                if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                    if let Err(error) = ended {
+                        // The client's doing, in all its variety; of use only to who looks for it.
+                        tracing::debug!(error = %error, "a connection ended early");
+                    }
+                    return Poll::Ready(());
+                }
+
+                // The socket is read and written in the poll above, so what it told is already known here.
+                let due = activity.due(leaving_since, &self.limits);
+                if due.at <= Instant::now() {
+                    match due.then {
+                        Then::LookAgain => {}
+                        Then::Leave => {
+                            connection.as_mut().graceful_shutdown();
+                            leaving_since = Some(Instant::now());
+                            continue;
+                        }
+                        Then::Cut => return Poll::Ready(()),
+                    }
+                }
+                // Only ever brought forward while it runs: an alarm that comes too early costs one look, resetting it
+                // at each turn would cost every request.
+                if due.at < alarm.deadline() || alarm.is_elapsed() {
+                    alarm.as_mut().reset(due.at);
+                }
+                if alarm.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await;
+    }
+}
+
+/// An answer's body, which keeps its request in flight until it has been handed over.
+struct Counted<B> {
+    body: B,
+    #[expect(dead_code, reason = "held for its drop")]
+    in_flight: InFlight,
+}
+
+impl<B: Body + Unpin> Body for Counted<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
