@@ -1,0 +1,112 @@
+//! The command line: the commands, and a flag for each setting.
+
+use std::ffi::OsString;
+
+use clap::builder::ValueParser;
+use clap::{Arg, ArgAction, ArgMatches, value_parser};
+
+use super::setting::Setting;
+use super::settings::SETTINGS;
+
+const TRACKS: &str = "2000";
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    Serve,
+    Worker,
+    Migrate { dry_run: bool },
+    Schema,
+    Check,
+    Demo { tracks: u32, seed: u64 },
+}
+
+impl Command {
+    pub(super) fn of(matches: &ArgMatches) -> Self {
+        match matches.subcommand() {
+            Some(("worker", _)) => Self::Worker,
+            Some(("migrate", migrate)) => Self::Migrate {
+                dry_run: migrate.get_flag("dry-run"),
+            },
+            Some(("schema", _)) => Self::Schema,
+            Some(("check", _)) => Self::Check,
+            Some(("demo", demo)) => Self::Demo {
+                tracks: demo.get_one("tracks").copied().unwrap_or_default(),
+                seed: demo.get_one("seed").copied().unwrap_or_default(),
+            },
+            _ => Self::Serve,
+        }
+    }
+}
+
+pub fn command() -> clap::Command {
+    clap::Command::new("empulse")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(concat!(env!("CARGO_PKG_DESCRIPTION"), "."))
+        .after_help(
+            "Without a command it serves; with nothing set it needs nothing else to run.\n\
+             A flag counts more than its variable; an empty value counts as none.\n\
+             README.md says how to run it, and .env.example lists the settings.",
+        )
+        .max_term_width(100)
+        .subcommands([
+            clap::Command::new("serve").about("Starts the service; so does no command at all"),
+            clap::Command::new("worker")
+                .about("Runs background jobs alone, for deployments that keep them apart"),
+            clap::Command::new("migrate")
+                .about("Brings the database up to date and says what it ran")
+                .arg(
+                    Arg::new("dry-run")
+                        .long("dry-run")
+                        .action(ArgAction::SetTrue)
+                        .help("Only says what it would run"),
+                ),
+            clap::Command::new("schema")
+                .about("Prints the schema that it serves, whatever the settings are"),
+            clap::Command::new("check").about(
+                "Tries every setting and every service it is pointed at, one line each, and exits 1 if any fails",
+            ),
+            clap::Command::new("demo")
+                .about("Fills a database with a small, believable catalogue and prints how to sign in")
+                .args([
+                    Arg::new("tracks")
+                        .long("tracks")
+                        .value_name("N")
+                        .value_parser(value_parser!(u32).range(1..=1_000_000))
+                        .default_value(TRACKS)
+                        .help("How many tracks, 1 to 1000000"),
+                    Arg::new("seed")
+                        .long("seed")
+                        .value_name("N")
+                        .value_parser(value_parser!(u64))
+                        .default_value("1")
+                        .help("The same seed makes the same catalogue"),
+                ]),
+        ])
+        .args(SETTINGS.iter().map(flag))
+}
+
+/// clap's own reading of the environment is not used: it takes it from the process, stops at the first error, and knows
+/// nothing of files.
+fn flag(setting: &Setting) -> Arg {
+    let variables = match setting.file_variable() {
+        Some(file) => format!("{}, {file}", setting.variable),
+        None => setting.variable.to_owned(),
+    };
+    Arg::new(setting.variable)
+        .long(setting.flag())
+        .value_name(setting.placeholder)
+        .value_parser(ValueParser::os_string())
+        .global(true)
+        .help_heading(setting.group)
+        .help(format!(
+            "{} [default: {}] [env: {variables}]",
+            setting.meaning(),
+            setting.default_shown(),
+        ))
+}
+
+/// What the flag of a setting was given.
+pub(super) fn flag_value<'a>(matches: &'a ArgMatches, setting: &Setting) -> Option<&'a OsString> {
+    matches.get_one(setting.variable)
+}
