@@ -1,1 +1,128 @@
+//! Judges a GraphQL document before it runs: whether it is within the limits, what each operation costs,
+//! and whether its variables fit. Pure functions over text, syntax and the schema's own types; whatever
+//! comes in, the work is linear in it. Whether the document is valid is for the engine to say, after this.
 
+mod lexer;
+mod limits;
+mod literal;
+mod price;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod types;
+mod variables;
+
+use async_graphql::{
+    Name, Positioned, Variables,
+    parser::{
+        self,
+        types::{ExecutableDocument, VariableDefinition},
+    },
+};
+
+pub use limits::{Limits, Refusal};
+pub use shape::Shape;
+pub use types::{FieldId, SdlError, TypeId, TypeModel};
+
+use limits::at_most;
+use price::Price;
+
+/// A document within the limits, with all that can be known of it without variables: what a cache keeps.
+#[derive(Clone, Debug)]
+pub struct Document {
+    pub ast: ExecutableDocument,
+    operations: Vec<Operation>,
+}
+
+/// One operation of a document.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    pub name: Option<Name>,
+    pub shape: Shape,
+    price: Price,
+    variables: Vec<Positioned<VariableDefinition>>,
+}
+
+impl Document {
+    /// Reads a document, or says by which limit it is refused. A document of which one operation is
+    /// over a limit is refused whole, as validation would walk all of it.
+    pub fn read(text: &str, model: &TypeModel, limits: &Limits) -> Result<Self, Refusal> {
+        lexer::check(text, limits)?;
+        let ast = parser::parse_query(text).map_err(unparsable)?;
+        at_most(
+            limits.operations,
+            ast.operations.iter().len() as u64,
+            "number of operations in the document",
+        )?;
+        let definitions = ast.operations.iter().map(|(_, operation)| &operation.node);
+        let shapes = shape::of_operations(&ast, definitions, model, limits)?;
+        let operations = ast
+            .operations
+            .iter()
+            .zip(shapes)
+            .map(|((name, definition), shape)| Operation {
+                name: name.cloned(),
+                shape,
+                price: price::of_operation(&ast, &definition.node, model, limits),
+                variables: definition.node.variable_definitions.clone(),
+            })
+            .collect();
+        Ok(Self { ast, operations })
+    }
+
+    /// All operations, in no order that means anything.
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// The operation of this name, or the only one.
+    pub fn operation(&self, name: Option<&str>) -> Result<&Operation, Refusal> {
+        match (name, self.operations.as_slice()) {
+            (Some(name), operations) => operations
+                .iter()
+                .find(|operation| operation.name.as_deref() == Some(name))
+                .ok_or_else(|| Refusal::Invalid(format!("Unknown operation named \"{name}\"."))),
+            (None, [only]) => Ok(only),
+            (None, _) => Err(Refusal::Invalid(
+                "Must provide operation name if query contains multiple operations.".into(),
+            )),
+        }
+    }
+}
+
+impl Operation {
+    /// What the operation costs with these variables, whether they fit or not.
+    pub fn price(&self, variables: &Variables) -> u64 {
+        self.price.of(variables)
+    }
+
+    /// Whether the variables are of the types that the operation defines for them.
+    pub fn check_variables(
+        &self,
+        variables: &Variables,
+        model: &TypeModel,
+        limits: &Limits,
+    ) -> Result<(), Refusal> {
+        variables::check(&self.variables, variables, model, limits)
+    }
+}
+
+/// The parser's messages draw the offending line, which may be the whole document; only their last line
+/// says what was expected.
+fn unparsable(error: parser::Error) -> Refusal {
+    let at = error
+        .positions()
+        .next()
+        .unwrap_or(async_graphql::Pos { line: 1, column: 1 });
+    let message = error.to_string();
+    let reason = message
+        .lines()
+        .next_back()
+        .unwrap_or_default()
+        .trim_start_matches([' ', '=']);
+    Refusal::Parse {
+        message: format!("Syntax error: {reason}"),
+        line: at.line,
+        column: at.column,
+    }
+}
