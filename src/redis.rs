@@ -75,7 +75,7 @@ pub enum RedisError {
     Command(fred::error::Error),
 }
 
-/// What commands are sent through: fails at once while there is no connection, tries once.
+/// What commands are sent through: fails at once while there is no connection.
 pub type Commands = WithOptions<Client>;
 
 /// A Lua script that Redis reads once and is then asked for by its hash.
@@ -138,7 +138,9 @@ impl Redis {
             line: Arc::new(Line {
                 commands: client.with_options(&Options {
                     fail_fast: true,
-                    max_attempts: Some(1),
+                    // The second is for a cluster that says where the key has moved to: fred counts that as a try.
+                    // Failing fast comes first, so that what was under way on a lost connection is not sent twice.
+                    max_attempts: Some(2),
                     ..Options::default()
                 }),
                 standing: watch::Sender::new(Standing::Unknown),
@@ -367,7 +369,6 @@ fn client(url: &str) -> Result<Client, RedisError> {
         .with_connection_config(|connection| {
             connection.connection_timeout = CONNECT_TIMEOUT;
             connection.internal_command_timeout = CONNECT_TIMEOUT;
-            connection.max_command_attempts = 1;
             connection.reconnect_on_auth_error = true;
             connection.tcp.nodelay = Some(true);
             connection.unresponsive = UnresponsiveConfig {
@@ -586,6 +587,38 @@ mod tests {
         server.run();
         eventually("Redis is found", || redis.is_up()).await;
         redis.ping().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_fred_gives_up_is_tried_again_until_told_to_quit() {
+        let Some(server) = OwnServer::start("a cluster that is none") else {
+            return;
+        };
+        let plain = Redis::connect(&server.url(), "one").await.unwrap();
+        eventually("Redis is up", || plain.is_up()).await;
+        let url = server
+            .url()
+            .expose_secret()
+            .replace("redis:", "redis-cluster:");
+
+        let cluster = Redis::connect(&url.into(), "two").await.unwrap();
+        sleep(LOOK_AGAIN * 2).await;
+        assert!(!cluster.is_up());
+        let asked = Instant::now();
+        cluster.quit().await;
+        assert!(asked.elapsed() < GOODBYE * 2);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_running_when_it_is_dropped() {
+        let Some(server) = OwnServer::start("dropping the connection") else {
+            return;
+        };
+        let redis = Redis::connect(&server.url(), "one").await.unwrap();
+        eventually("Redis is up", || redis.is_up()).await;
+        let line = Arc::downgrade(&redis.line);
+        drop(redis);
+        eventually("the task ends", || line.upgrade().is_none()).await;
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use fred::prelude::{Expiration, KeysInterface, SetOptions, Value};
+use futures_util::future::try_join_all;
 
 use super::{CLOSED_FOR, Cache, Flights};
 use crate::redis::{self, Redis, RedisError};
@@ -21,6 +22,7 @@ use crate::redis::{self, Redis, RedisError};
 const LARGEST: usize = 256 * 1024;
 /// Removals remembered while Redis is away. More than these, and the time to live has to do.
 const REMEMBERED: usize = 10_000;
+const TOLD_AT_ONCE: usize = 200;
 
 pub struct RedisCache {
     redis: Arc<Redis>,
@@ -28,6 +30,7 @@ pub struct RedisCache {
     closed_for: Duration,
     /// Removed, and Redis does not know it yet. It is told before anything is read again.
     untold: Mutex<HashSet<String>>,
+    telling: tokio::sync::Mutex<()>,
     failing: AtomicBool,
     failures: AtomicU64,
 }
@@ -43,6 +46,7 @@ impl RedisCache {
             flights: Flights::default(),
             closed_for,
             untold: Mutex::default(),
+            telling: tokio::sync::Mutex::default(),
             failing: AtomicBool::new(false),
             failures: AtomicU64::new(0),
         }
@@ -104,24 +108,31 @@ impl RedisCache {
         self.untold.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, key: &str) {
+    /// Tells what is left to tell, as much of it as one request may be held up for, and by one request at a time;
+    /// true if nothing is left.
+    async fn all_told(&self) -> Result<bool, RedisError> {
+        let batch: Vec<String> = self.untold().iter().take(TOLD_AT_ONCE).cloned().collect();
+        if batch.is_empty() {
+            return Ok(true);
+        }
+        let Ok(_turn) = self.telling.try_lock() else {
+            return Ok(false);
+        };
+        try_join_all(batch.iter().map(|key| self.close(key))).await?;
         let mut untold = self.untold();
-        if untold.len() < REMEMBERED {
-            untold.insert(key.to_owned());
+        for key in &batch {
+            untold.remove(key);
         }
-    }
-
-    async fn tell(&self) -> Result<(), RedisError> {
-        let untold: Vec<String> = self.untold().iter().cloned().collect();
-        for key in untold {
-            self.close(&key).await?;
-            self.untold().remove(&key);
-        }
-        Ok(())
+        Ok(untold.is_empty())
     }
 
     async fn fetch(&self, key: &str) -> Result<Option<Bytes>, RedisError> {
-        self.tell().await?;
+        if !self.redis.is_up() {
+            return Err(RedisError::Away);
+        }
+        if !self.all_told().await? {
+            return Ok(None);
+        }
         let key = redis::key("cache", key);
         self.redis
             .run(|redis| async move { redis.get(key).await })
@@ -145,10 +156,11 @@ impl Cache for RedisCache {
     }
 
     async fn remove(&self, key: &str) {
-        // Noted first, so that neither an error nor a caller that gives up loses it.
-        self.note(key);
-        if self.heed(self.close(key).await).is_some() {
-            self.untold().remove(key);
+        if self.heed(self.close(key).await).is_none() {
+            let mut untold = self.untold();
+            if untold.len() < REMEMBERED {
+                untold.insert(key.to_owned());
+            }
         }
         self.flights.part();
     }
@@ -227,12 +239,18 @@ mod tests {
         assert_eq!(cache.get("b").await, None);
         cache.put("c", "lost".into(), MINUTE).await;
         cache.remove("a").await;
+        for other in 0..2 * TOLD_AT_ONCE {
+            cache.remove(&other.to_string()).await;
+        }
         assert!(cache.failures() >= 3);
 
         server.signal("CONT");
         eventually("Redis is back", || redis.is_up()).await;
-        assert_eq!(cache.get("a").await, None);
-        assert_eq!(cache.get("b").await, Some("still".into()));
+        // The first reads only catch up; none of them finds what was removed.
+        for _ in 0..3 {
+            assert_eq!(cache.get("a").await, None);
+        }
         assert!(cache.untold().is_empty());
+        assert_eq!(cache.get("b").await, Some("still".into()));
     }
 }
