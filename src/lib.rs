@@ -1,5 +1,11 @@
 //! The map, in the order of dependence: each room may import the ones below it, never one above.
 
+/// Serving: from the start to a stop as promised.
+pub mod serve;
+
+/// `empulse check`: tries every setting and every service that it names.
+pub mod check;
+
 /// Routes, the request's shell: who is it, is it allowed in, how large, how long.
 pub mod http;
 

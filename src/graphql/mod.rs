@@ -1,1 +1,52 @@
+//! The API. Resolvers decode ids, call the domain and encode; what an operation may cost is decided before it runs.
 
+mod api;
+mod batch;
+mod catalogue;
+mod context;
+mod cursor;
+pub mod document;
+mod documents;
+mod error;
+mod loaders;
+mod node;
+mod page;
+mod rate_limit;
+mod request;
+mod scalars;
+mod usage;
+mod validation;
+
+use async_graphql::{
+    EmptyMutation, EmptySubscription, MergedObject, SDLExportOptions, Schema, SchemaBuilder,
+};
+
+pub use api::Api;
+pub use context::Budget;
+pub use documents::read_manifest;
+pub use error::ApiError;
+pub use request::{Answer, Caller, Reply, Request};
+
+/// All root fields, a part from each domain.
+#[derive(MergedObject, Default)]
+pub struct Query(
+    node::NodeQuery,
+    catalogue::CatalogueQuery,
+    rate_limit::RateLimitQuery,
+);
+
+fn builder() -> SchemaBuilder<Query, EmptyMutation, EmptySubscription> {
+    Schema::build(Query::default(), EmptyMutation, EmptySubscription)
+        // Depth is judged by ourselves before; this one also counts fragments, which ours does not.
+        .limit_recursive_depth(64)
+}
+
+/// The schema that this version serves, as `schema.graphql` has it.
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new()
+        .include_specified_by()
+        .prefer_single_line_descriptions()
+        .use_space_ident();
+    let sdl = builder().finish().sdl_with_options(options);
+    format!("{}\n", sdl.trim())
+}

@@ -1,12 +1,136 @@
-//! Routes and the request's shell: who is it, is it allowed in, how large, how long.
+//! The request's shell: who is it, is it allowed in, how large, how long. Then the routes.
 
 pub mod body;
 pub mod client_address;
 pub mod compression;
 pub mod correlation;
 pub mod cors;
+mod graphql;
 pub mod headers;
-pub mod methods;
+mod health;
+mod media_type;
+mod methods;
+mod pages;
 pub mod refusal;
 pub mod server;
 pub mod shell;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use poem::http::{HeaderMap, header};
+use poem::{Endpoint, Response, Route};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+use url::Url;
+
+use self::cors::Cors;
+use self::graphql::GraphQl;
+use self::health::{Ready, live};
+use self::methods::Methods;
+use self::shell::{RequestFacts, Shell};
+use crate::app::App;
+use crate::config::{Config, Environment};
+use crate::graphql::Api;
+use crate::telemetry;
+
+/// The routes, as metrics name them.
+const ROUTES: [&str; 4] = ["/", "/graphql", "/health/live", "/health/ready"];
+
+/// What is known of this instance beside its dependencies.
+#[derive(Default)]
+pub struct Standing {
+    /// The database is up to date: before that no request is served.
+    pub migrated: AtomicBool,
+    /// Asked to stop: what is in flight is finished, and nobody should send more.
+    pub stopping: AtomicBool,
+}
+
+impl Standing {
+    pub fn is_migrated(&self) -> bool {
+        self.migrated.load(Ordering::Acquire)
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+}
+
+/// Everything that is answered on the API's address.
+pub fn endpoint(
+    app: &Arc<App>,
+    standing: &Arc<Standing>,
+) -> anyhow::Result<impl Endpoint<Output = Response> + use<>> {
+    let api = Arc::new(Api::new(app.clone())?);
+    let graphql = Arc::new(GraphQl::new(api, standing.clone()));
+    let routes = Route::new()
+        .at(
+            "/",
+            Methods::new().get(poem::endpoint::make_sync(|_| pages::index().response())),
+        )
+        .at(
+            "/graphql",
+            Methods::new().get(graphql.clone()).post(graphql),
+        )
+        .at("/health/live", Methods::new().get(live))
+        .at(
+            "/health/ready",
+            Methods::new().get(Ready::new(app.clone(), standing.clone())),
+        );
+    let metrics = app.metrics.clone();
+    Ok(shell::wrap(
+        routes,
+        Shell {
+            production: app.config.environment == Environment::Production,
+            cors: cors(&app.config),
+            trusted_proxies: app.config.trusted_proxies.clone(),
+            on_begin: Some(Arc::new(adopt_trace)),
+            on_complete: Some(Arc::new(move |facts: &RequestFacts| {
+                let route = ROUTES
+                    .into_iter()
+                    .find(|route| facts.route.as_deref() == Some(*route));
+                let status = facts.status.map_or(499, |status| status.as_u16());
+                metrics.http_request(
+                    facts.method,
+                    route.unwrap_or("unknown"),
+                    status,
+                    facts.duration,
+                );
+            })),
+        },
+    ))
+}
+
+fn cors(config: &Config) -> Cors {
+    let origins: Vec<Url> = config
+        .allowed_origins
+        .iter()
+        .filter_map(|origin| origin.parse().ok())
+        .collect();
+    Cors::new(&origins, &config.public_url)
+}
+
+/// Hangs a request's span below its caller's.
+fn adopt_trace(span: &tracing::Span, headers: &HeaderMap) {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(parent) = text("traceparent") {
+        let context = telemetry::parent_from_headers(Some(parent), text("tracestate"));
+        // It can't be set where nothing is exported, and then it is not needed.
+        let _ = span.set_parent(context);
+    }
+}
+
+/// The page for Prometheus, on an address of its own: figures are not for everybody.
+pub async fn serve_metrics(listener: TcpListener, page: telemetry::Page, stop: CancellationToken) {
+    let routes = Route::new().at(
+        "/metrics",
+        Methods::new().get(poem::endpoint::make_sync(move |_| {
+            Response::builder()
+                .header(header::CONTENT_TYPE, telemetry::Page::CONTENT_TYPE)
+                .body(page.text())
+        })),
+    );
+    let endpoint = poem::EndpointExt::map_to_response(routes);
+    server::serve(listener, endpoint, stop, server::ServerLimits::default()).await;
+}

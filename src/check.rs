@@ -1,0 +1,174 @@
+//! `empulse check`: tries every setting and every service it is pointed at, a line each.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use url::Url;
+
+use crate::app;
+use crate::config::{self, Clamav, Config};
+use crate::db::{Server, Source, migrate};
+use crate::redis::Redis;
+
+/// Another service gets this long to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+const OLDEST_POSTGRESQL: i32 = 150_000;
+
+/// Prints what was found, and says whether all of it is well.
+pub async fn run(config: &Config, out: &mut dyn Write) -> io::Result<bool> {
+    for setting in config::describe(config) {
+        writeln!(
+            out,
+            "setting   {} = {} ({})",
+            setting.name, setting.value, setting.source
+        )?;
+    }
+    let mut report = Report { out, well: true };
+    report.line("data folder", data_folder(config))?;
+    let source = app::source(config).await;
+    report.line(
+        "database",
+        patiently(async { database(&source?).await }).await,
+    )?;
+    if let Some(url) = &config.database_replica_url {
+        report.line(
+            "replica",
+            patiently(async { database(&Source::Server(Server::new(url)?)).await }).await,
+        )?;
+    }
+    if let Some(url) = &config.redis_url {
+        report.line("redis", patiently(redis(url)).await)?;
+    }
+    if let Some(url) = &config.smtp_url {
+        let url = Url::parse(url.expose_secret());
+        report.line(
+            "mail server",
+            patiently(async { greeting(&url?).await }).await,
+        )?;
+    }
+    if let Some(scanner) = &config.clamav {
+        report.line("scanner", patiently(clamav(scanner)).await)?;
+    }
+    if let Some(url) = &config.otlp_endpoint {
+        report.line("collector", patiently(reachable(url)).await)?;
+    }
+    if let Some(path) = &config.trusted_documents {
+        report.line("trusted documents", trusted_documents(path))?;
+    }
+    Ok(report.well)
+}
+
+struct Report<'a> {
+    out: &'a mut dyn Write,
+    well: bool,
+}
+
+impl Report<'_> {
+    fn line(&mut self, what: &str, found: anyhow::Result<impl Display>) -> io::Result<()> {
+        match found {
+            Ok(found) => writeln!(self.out, "ok        {what}: {found}"),
+            Err(error) => {
+                self.well = false;
+                writeln!(self.out, "FAILED    {what}: {error:#}")
+            }
+        }
+    }
+}
+
+async fn patiently<T>(asked: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::time::timeout(PATIENCE, asked)
+        .await
+        .map_err(|_| anyhow::anyhow!("no answer within {PATIENCE:?}"))?
+}
+
+fn data_folder(config: &Config) -> anyhow::Result<String> {
+    let folder = &config.data_dir;
+    std::fs::create_dir_all(folder)?;
+    let probe = folder.join(format!(".check-{}", std::process::id()));
+    std::fs::write(&probe, b"")?;
+    std::fs::remove_file(&probe)?;
+    Ok(format!("{} can be written to", folder.display()))
+}
+
+async fn database(source: &Source) -> anyhow::Result<String> {
+    let client = source.client().await?;
+    let version: String = client
+        .query_one("show server_version_num", &[])
+        .await?
+        .get(0);
+    let number: i32 = version.parse()?;
+    anyhow::ensure!(
+        number >= OLDEST_POSTGRESQL,
+        "PostgreSQL 15 or newer is needed; this is {number}"
+    );
+    let pending = migrate::pending(source).await?;
+    Ok(match pending.len() {
+        0 => format!("PostgreSQL {number}, up to date"),
+        some => format!(
+            "PostgreSQL {number}, {some} of {} migrations to run",
+            migrate::known()
+        ),
+    })
+}
+
+async fn redis(url: &secrecy::SecretString) -> anyhow::Result<String> {
+    let redis = Redis::connect(url, format!("check-{}", std::process::id())).await?;
+    let latency = redis.ping().await;
+    redis.quit().await;
+    Ok(format!("answers in {:?}", latency?))
+}
+
+/// A mail server speaks first. Over TLS the handshake would come before; there it is enough that it listens.
+async fn greeting(url: &Url) -> anyhow::Result<String> {
+    if url.scheme() == "smtps" {
+        return reachable(url).await;
+    }
+    let mut stream = connect(url, 587).await?;
+    let mut said = [0; 256];
+    let length = stream.read(&mut said).await?;
+    let said = String::from_utf8_lossy(&said[..length]);
+    anyhow::ensure!(
+        said.starts_with("220"),
+        "it does not greet as a mail server does"
+    );
+    Ok("greets".into())
+}
+
+async fn clamav(scanner: &Clamav) -> anyhow::Result<String> {
+    async fn ping(mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin) -> anyhow::Result<String> {
+        stream.write_all(b"zPING\0").await?;
+        let mut said = [0; 5];
+        stream.read_exact(&mut said).await?;
+        anyhow::ensure!(&said == b"PONG\0", "it does not answer as clamd does");
+        Ok("answers".into())
+    }
+    match scanner {
+        Clamav::Tcp { host, port } => ping(TcpStream::connect((host.as_str(), *port)).await?).await,
+        #[cfg(unix)]
+        Clamav::Unix(path) => ping(tokio::net::UnixStream::connect(path).await?).await,
+        #[cfg(not(unix))]
+        Clamav::Unix(_) => anyhow::bail!("there are no such sockets on this system"),
+    }
+}
+
+async fn reachable(url: &Url) -> anyhow::Result<String> {
+    connect(url, 4318).await?;
+    Ok("takes connections".into())
+}
+
+async fn connect(url: &Url, usual_port: u16) -> anyhow::Result<TcpStream> {
+    let host = url
+        .host_str()
+        .ok_or_else(|| anyhow::anyhow!("no host is named"))?;
+    let port = url.port_or_known_default().unwrap_or(usual_port);
+    Ok(TcpStream::connect((host.trim_matches(['[', ']']), port)).await?)
+}
+
+fn trusted_documents(path: &std::path::Path) -> anyhow::Result<String> {
+    let documents = crate::graphql::read_manifest(path)?;
+    Ok(format!("{} ids and hashes", documents.len()))
+}

@@ -1,0 +1,207 @@
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, InputObject, Object};
+
+use super::SortDirection;
+use super::album::Album;
+use super::artist::Artist;
+use super::genre::Genre;
+use crate::catalogue::{self, TrackWithParents};
+use crate::db::keyset::Position;
+use crate::graphql::context::operation;
+use crate::graphql::cursor::List;
+use crate::graphql::error::{ApiError, Nullable, nullable};
+use crate::graphql::page::{Listed, connection};
+use crate::graphql::scalars::{BigInt, DateTime};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "catalogue::TrackStatus")]
+pub enum TrackStatus {
+    /// Its file is being read, scanned and measured.
+    Processing,
+    /// Its file can't be used; the submission says why.
+    Failed,
+    InReview,
+    ChangesRequested,
+    Rejected,
+    Published,
+    /// By its artist.
+    Withdrawn,
+    /// By a moderator.
+    TakenDown,
+}
+
+/// A track, with its parents as far as they were read along.
+#[derive(Clone)]
+pub struct Track {
+    row: Arc<catalogue::Track>,
+    artist: Option<Artist>,
+    album: Option<Album>,
+}
+
+connection!(TrackConnection, TrackEdge, Track);
+
+impl Track {
+    pub fn alone(row: Arc<catalogue::Track>) -> Self {
+        Self {
+            row,
+            artist: None,
+            album: None,
+        }
+    }
+
+    pub fn with_parents(row: TrackWithParents) -> Self {
+        Self {
+            row: Arc::new(row.track),
+            artist: Some(Artist(Arc::new(row.artist))),
+            album: row.album.map(|album| Album(Arc::new(album))),
+        }
+    }
+
+    pub fn of_artist(row: Arc<catalogue::Track>, artist: Artist) -> Self {
+        Self {
+            artist: Some(artist),
+            ..Self::alone(row)
+        }
+    }
+
+    pub fn of_album(row: Arc<catalogue::Track>, album: Album) -> Self {
+        Self {
+            album: Some(album),
+            ..Self::alone(row)
+        }
+    }
+}
+
+impl Listed for Track {
+    fn position(&self, list: List) -> Position {
+        match list {
+            List::Tracks(order) => order.position(&self.row),
+            List::TracksOfAlbum => self.row.position_on_album(),
+            _ => catalogue::TrackOrder::NEWEST.position(&self.row),
+        }
+    }
+}
+
+/// A piece of music.
+#[Object]
+impl Track {
+    pub async fn id(&self) -> ID {
+        ID(self.row.id.to_string())
+    }
+
+    async fn title(&self) -> &str {
+        &self.row.title
+    }
+
+    async fn artist(&self, ctx: &Context<'_>) -> Result<Artist, ApiError> {
+        if let Some(artist) = &self.artist {
+            return Ok(artist.clone());
+        }
+        let operation = operation(ctx)?;
+        operation
+            .loaders
+            .artists
+            .load(&operation.app, self.row.artist_id)
+            .await?
+            .map(Artist)
+            .ok_or_else(|| ApiError::unavailable("an artist went while a track was read"))
+    }
+
+    async fn album(&self, ctx: &Context<'_>) -> Nullable<Album> {
+        if let Some(album) = &self.album {
+            return Some(Ok(album.clone()));
+        }
+        let id = self.row.album_id?;
+        nullable(
+            async {
+                let operation = operation(ctx)?;
+                let album = operation.loaders.albums.load(&operation.app, id).await?;
+                Ok(album.map(Album))
+            }
+            .await,
+        )
+    }
+
+    /// Its place on the album.
+    async fn track_number(&self) -> Option<i32> {
+        self.row.track_number
+    }
+
+    async fn genre(&self, ctx: &Context<'_>) -> Result<Genre, ApiError> {
+        let genres = operation(ctx)?.genres().await?;
+        genres
+            .by_id(self.row.genre_id)
+            .map(Genre::from)
+            .ok_or_else(|| {
+                ApiError::internal(format!("no genre has the number {}", self.row.genre_id))
+            })
+    }
+
+    async fn is_explicit(&self) -> bool {
+        self.row.is_explicit
+    }
+
+    /// The International Standard Recording Code, where there is one.
+    async fn isrc(&self) -> Option<&str> {
+        self.row.isrc.as_deref()
+    }
+
+    async fn status(&self) -> TrackStatus {
+        self.row.status.into()
+    }
+
+    async fn duration_ms(&self) -> Option<i32> {
+        self.row.duration_ms
+    }
+
+    async fn play_count(&self) -> BigInt {
+        BigInt(self.row.play_count)
+    }
+
+    async fn published_at(&self) -> Option<DateTime> {
+        self.row.published_at.map(DateTime)
+    }
+
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.row.created_at)
+    }
+
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.row.updated_at)
+    }
+}
+
+/// What a list of tracks is held to; what is left out restricts nothing.
+#[derive(InputObject)]
+pub struct TrackFilter {
+    /// Any of these genres; an empty list matches nothing.
+    pub genre_slugs: Option<Vec<String>>,
+    pub artist_id: Option<ID>,
+    pub is_explicit: Option<bool>,
+    pub published_after: Option<DateTime>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "catalogue::TrackOrderField")]
+pub enum TrackOrderField {
+    PlayCount,
+    PublishedAt,
+    Title,
+}
+
+/// How a list of tracks is ordered.
+#[derive(InputObject)]
+pub struct TrackOrder {
+    field: TrackOrderField,
+    direction: SortDirection,
+}
+
+impl From<TrackOrder> for catalogue::TrackOrder {
+    fn from(order: TrackOrder) -> Self {
+        Self {
+            field: order.field.into(),
+            direction: order.direction.into(),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What resolvers know of the operation that they work for.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_graphql::Context;
+use chrono::{DateTime, Utc};
+use tracing::Instrument;
+
+use super::error::ApiError;
+use super::loaders::Loaders;
+use crate::app::App;
+use crate::catalogue::{Genres, KeptGenres};
+use crate::limits::Decision;
+
+/// One operation: of what service, at what price.
+pub struct Operation {
+    pub app: Arc<App>,
+    pub budget: Budget,
+    pub loaders: Loaders,
+    pub kept_genres: Arc<KeptGenres>,
+}
+
+impl Operation {
+    pub async fn genres(&self) -> Result<Arc<Genres>, ApiError> {
+        Ok(self.kept_genres.get(&self.app.db).await?)
+    }
+}
+
+/// What the caller may still spend, as of this operation.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    pub limit: u64,
+    pub cost: u64,
+    pub remaining: u64,
+    pub reset_after: Duration,
+    pub reset_at: DateTime<Utc>,
+}
+
+impl Budget {
+    pub fn of(decision: &Decision, cost: u64) -> Self {
+        Self {
+            limit: decision.limit,
+            cost,
+            remaining: decision.remaining,
+            reset_after: decision.reset_after,
+            reset_at: Utc::now() + decision.reset_after,
+        }
+    }
+
+    /// Where limits are lifted.
+    pub fn unlimited(limit: u64, cost: u64) -> Self {
+        Self {
+            limit,
+            cost,
+            remaining: limit,
+            reset_after: Duration::ZERO,
+            reset_at: Utc::now(),
+        }
+    }
+}
+
+/// The operation that a field is resolved for.
+pub fn operation<'a>(ctx: &Context<'a>) -> Result<&'a Operation, ApiError> {
+    ctx.data_opt::<Arc<Operation>>()
+        .map(AsRef::as_ref)
+        .ok_or_else(|| ApiError::internal("a field was resolved outside of an operation"))
+}
+
+/// Resolves a root field: in a span of its own, timed and counted.
+pub async fn root<T>(
+    ctx: &Context<'_>,
+    field: &'static str,
+    resolve: impl Future<Output = Result<T, ApiError>>,
+) -> Result<T, ApiError> {
+    let started = Instant::now();
+    let resolved = resolve
+        .instrument(tracing::debug_span!("resolve", field))
+        .await;
+    let code = resolved.as_ref().err().map_or("OK", ApiError::code);
+    operation(ctx)?
+        .app
+        .metrics
+        .graphql_root_field(field, code, started.elapsed());
+    resolved
+}

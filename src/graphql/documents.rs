@@ -1,0 +1,255 @@
+//! Where an operation's document comes from: the request itself, a text kept under its hash (automatic persisted
+//! queries), or the manifest of those that the service trusts. What was read and found valid once is kept.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use moka::sync::Cache as MemoryCache;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::document::{Document, Limits, TypeModel};
+use super::error::ApiError;
+use super::request::Request;
+use crate::app::App;
+
+/// Bytes of text whose documents are kept ready; a parsed document takes some ten times that.
+const KEPT_TEXT: u64 = 4 << 20;
+/// How long a text that a client registered is kept for all instances.
+const PERSISTED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+type Hash = [u8; 32];
+
+/// A document that passed validation, with what the request needs of it.
+pub struct Valid {
+    pub document: Document,
+    pub text_length: usize,
+}
+
+pub struct Documents {
+    valid: MemoryCache<Hash, Arc<Valid>>,
+    trusted: Option<HashMap<String, Arc<str>>>,
+}
+
+/// A document that a request named or brought.
+pub enum Found {
+    /// Known to be valid.
+    Valid(Arc<Valid>),
+    /// To be validated, and then to be admitted by its hash.
+    New {
+        hash: Hash,
+        document: Document,
+        text: Arc<str>,
+        /// To be kept for those who send the hash alone.
+        persist: bool,
+    },
+}
+
+impl Documents {
+    pub fn new(trusted: Option<HashMap<String, Arc<str>>>) -> Self {
+        Self {
+            valid: MemoryCache::builder()
+                .max_capacity(KEPT_TEXT)
+                .weigher(|_, valid: &Arc<Valid>| {
+                    u32::try_from(valid.text_length + 512).unwrap_or(u32::MAX)
+                })
+                .build(),
+            trusted,
+        }
+    }
+
+    /// Finds the document that a request is about.
+    pub async fn find(
+        &self,
+        app: &App,
+        request: &Request,
+        types: &TypeModel,
+        limits: &Limits,
+    ) -> Result<Found, ApiError> {
+        let persisted = match request
+            .extensions
+            .as_ref()
+            .and_then(|all| all.persisted_query.as_ref())
+        {
+            Some(query) if query.version.unwrap_or(1) != 1 => {
+                return Err(ApiError::BadRequest(
+                    "extensions.persistedQuery.version: only 1 is known.".into(),
+                ));
+            }
+            Some(query) => Some(query.sha256_hash.to_ascii_lowercase()),
+            None => request.document_id.as_ref().map(|id| {
+                let id = id.to_ascii_lowercase();
+                id.strip_prefix("sha256:").map_or(id.clone(), str::to_owned)
+            }),
+        };
+        if let Some(trusted) = &self.trusted {
+            let id = match (&persisted, &request.query) {
+                (Some(id), _) => id.clone(),
+                (None, Some(text)) => hex(&hash(text)),
+                (None, None) => return Err(no_query()),
+            };
+            let text = trusted.get(&id).ok_or(ApiError::NotTrusted)?.clone();
+            return self.read(text, types, limits, false);
+        }
+        match (persisted, &request.query) {
+            (Some(id), Some(text)) => {
+                if hex(&hash(text)) != id {
+                    return Err(ApiError::BadRequest(
+                        "extensions.persistedQuery.sha256Hash: it is not the SHA-256 of `query`."
+                            .into(),
+                    ));
+                }
+                self.read(text.as_str().into(), types, limits, true)
+            }
+            (Some(id), None) => {
+                let hash = unhex(&id).ok_or_else(|| {
+                    ApiError::BadRequest(
+                        "extensions.persistedQuery.sha256Hash: 64 hexadecimal digits are expected."
+                            .into(),
+                    )
+                })?;
+                if let Some(valid) = self.valid.get(&hash) {
+                    return Ok(Found::Valid(valid));
+                }
+                let text = app
+                    .cache
+                    .get(&key(&id))
+                    .await
+                    .and_then(|text| String::from_utf8(text.into()).ok())
+                    // Whoever can write to the cache must not choose what a hash stands for.
+                    .filter(|text| self::hash(text) == hash)
+                    .ok_or(ApiError::PersistedQueryNotFound)?;
+                self.read(text.into(), types, limits, false)
+            }
+            (None, Some(text)) => self.read(text.as_str().into(), types, limits, false),
+            (None, None) => Err(no_query()),
+        }
+    }
+
+    fn read(
+        &self,
+        text: Arc<str>,
+        types: &TypeModel,
+        limits: &Limits,
+        persist: bool,
+    ) -> Result<Found, ApiError> {
+        let hash = hash(&text);
+        if let Some(valid) = self.valid.get(&hash)
+            && !persist
+        {
+            return Ok(Found::Valid(valid));
+        }
+        let document = Document::read(&text, types, limits)?;
+        Ok(Found::New {
+            hash,
+            document,
+            text,
+            persist,
+        })
+    }
+
+    /// Keeps a document that passed validation.
+    pub async fn admit(
+        &self,
+        app: &App,
+        hash: Hash,
+        document: Document,
+        text: Arc<str>,
+        persist: bool,
+    ) -> Arc<Valid> {
+        let valid = Arc::new(Valid {
+            document,
+            text_length: text.len(),
+        });
+        self.valid.insert(hash, valid.clone());
+        if persist {
+            let text = Bytes::copy_from_slice(text.as_bytes());
+            app.cache.put(&key(&hex(&hash)), text, PERSISTED_FOR).await;
+        }
+        valid
+    }
+}
+
+fn no_query() -> ApiError {
+    ApiError::BadRequest("query: a GraphQL document is expected.".into())
+}
+
+fn key(hash: &str) -> String {
+    format!("document:{hash}")
+}
+
+fn hash(text: &str) -> Hash {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+fn hex(hash: &Hash) -> String {
+    use std::fmt::Write;
+    hash.iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            // Writing to a String can't fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+fn unhex(text: &str) -> Option<Hash> {
+    let digits = text.as_bytes();
+    if digits.len() != 64 {
+        return None;
+    }
+    let mut hash = [0; 32];
+    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(hash)
+}
+
+/// A manifest of trusted operations, in either of the forms that build tools write.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Manifest {
+    /// Apollo's: `{"format": "apollo-persisted-query-manifest", "version": 1, "operations": [{"id", "body", …}]}`.
+    Apollo { operations: Vec<TrustedOperation> },
+    /// Relay's and others': `{"<hash>": "<document>"}`.
+    Plain(HashMap<String, String>),
+}
+
+#[derive(Deserialize)]
+struct TrustedOperation {
+    id: String,
+    body: String,
+}
+
+/// Reads a manifest. An operation is known by the id that the manifest gives it and by its text's SHA-256.
+pub fn read_manifest(path: &Path) -> anyhow::Result<HashMap<String, Arc<str>>> {
+    use anyhow::Context;
+    let text = std::fs::read_to_string(path).with_context(|| {
+        format!(
+            "EMPULSE_TRUSTED_DOCUMENTS: {} can't be read",
+            path.display()
+        )
+    })?;
+    let manifest: Manifest = serde_json::from_str(&text).with_context(|| {
+        format!(
+            "EMPULSE_TRUSTED_DOCUMENTS: {} is no manifest; {{\"<sha256>\": \"<document>\"}} or Apollo's form is",
+            path.display()
+        )
+    })?;
+    let operations: Vec<(String, String)> = match manifest {
+        Manifest::Apollo { operations } => operations
+            .into_iter()
+            .map(|one| (one.id, one.body))
+            .collect(),
+        Manifest::Plain(operations) => operations.into_iter().collect(),
+    };
+    let mut trusted = HashMap::with_capacity(operations.len() * 2);
+    for (id, body) in operations {
+        let body: Arc<str> = body.into();
+        trusted.insert(hex(&hash(&body)), body.clone());
+        trusted.insert(id.to_ascii_lowercase(), body);
+    }
+    Ok(trusted)
+}

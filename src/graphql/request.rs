@@ -1,0 +1,123 @@
+//! What a client sends, and what it gets back, apart from how it travels.
+
+use async_graphql::{ServerError, Value, Variables};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::context::Budget;
+use super::error::ApiError;
+use crate::accounts::Actor;
+
+/// One operation as the request's body has it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    #[serde(default)]
+    pub query: Option<String>,
+    #[serde(default)]
+    pub operation_name: Option<String>,
+    #[serde(default)]
+    pub variables: Option<Variables>,
+    #[serde(default)]
+    pub extensions: Option<RequestExtensions>,
+    /// The id of a persisted document, as the draft for those has it.
+    #[serde(default)]
+    pub document_id: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestExtensions {
+    #[serde(default)]
+    pub persisted_query: Option<PersistedQuery>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PersistedQuery {
+    #[serde(default)]
+    pub version: Option<u32>,
+    pub sha256_hash: String,
+}
+
+/// Who sends a request.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub actor: Actor,
+    /// What limits are counted by where nobody is signed in: an address, or its network.
+    pub address: String,
+    pub correlation_id: String,
+    pub client_name: Option<String>,
+    pub client_version: Option<String>,
+    /// By GET: nothing may change.
+    pub only_queries: bool,
+}
+
+/// What one operation came to.
+pub enum Outcome {
+    /// It did not run: there are errors and no data.
+    Refused(ApiError),
+    /// The engine refused it, in several points perhaps.
+    Invalid(Vec<ServerError>),
+    Ran {
+        data: Value,
+        errors: Vec<ServerError>,
+    },
+}
+
+pub struct Answer {
+    pub outcome: Outcome,
+    pub correlation_id: String,
+}
+
+/// What a request came to: one answer, or one for each operation of a batch, and what is left of the budget.
+pub struct Reply {
+    pub answers: Vec<Answer>,
+    pub budget: Option<Budget>,
+}
+
+impl Answer {
+    /// Why the operation did not run; none when it did.
+    pub fn refusal(&self) -> Option<ApiError> {
+        match &self.outcome {
+            Outcome::Refused(error) => Some(error.clone()),
+            Outcome::Invalid(errors) => Some(ApiError::ValidationFailed(
+                errors
+                    .first()
+                    .map(|error| error.message.clone())
+                    .unwrap_or_default(),
+            )),
+            Outcome::Ran { .. } => None,
+        }
+    }
+}
+
+impl Serialize for Answer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match &self.outcome {
+            Outcome::Refused(error) => {
+                let mut error = ServerError::from(error.clone());
+                mark(&mut error, &self.correlation_id);
+                map.serialize_entry("errors", &[error])?;
+            }
+            Outcome::Invalid(errors) => map.serialize_entry("errors", errors)?,
+            Outcome::Ran { data, errors } => {
+                if !errors.is_empty() {
+                    map.serialize_entry("errors", errors)?;
+                }
+                map.serialize_entry("data", data)?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// An error of ours carries the id under which the logs have its cause.
+pub fn mark(error: &mut ServerError, correlation_id: &str) {
+    if let Some(extensions) = &mut error.extensions
+        && extensions.get("code") == Some(&Value::from("INTERNAL"))
+    {
+        extensions.set("correlationId", correlation_id);
+    }
+}

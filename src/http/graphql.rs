@@ -1,0 +1,337 @@
+//! GraphQL over HTTP: from a request to operations, from their answers to a response.
+
+use std::sync::Arc;
+
+use async_graphql::Variables;
+use bytes::Bytes;
+use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use poem::{Endpoint, Request as HttpRequest, Response};
+use serde::Deserialize;
+
+use super::body::{self, BodyError, BodyLimits};
+use super::client_address::ClientAddress;
+use super::correlation::CorrelationId;
+use super::media_type::{self, Accepted};
+use super::{Standing, pages};
+use crate::accounts::Actor;
+use crate::graphql::{Answer, Api, ApiError, Budget, Caller, Reply, Request};
+
+/// Bodies without files.
+const BODY_LIMIT: usize = 1_000_000;
+
+/// Headers of which a multipart request needs one: a form on another site can't set them.
+const PREFLIGHTED: [&str; 4] = [
+    "apollo-require-preflight",
+    "graphql-require-preflight",
+    "x-apollo-operation-name",
+    "x-csrf-token",
+];
+
+pub struct GraphQl {
+    api: Arc<Api>,
+    standing: Arc<Standing>,
+    console: pages::Page,
+}
+
+/// What a request asked for, before it is known whether it may.
+struct Asked {
+    requests: Vec<Request>,
+    is_batch: bool,
+}
+
+impl GraphQl {
+    pub fn new(api: Arc<Api>, standing: Arc<Standing>) -> Self {
+        Self {
+            api,
+            standing,
+            console: pages::console(),
+        }
+    }
+
+    async fn serve(&self, mut request: HttpRequest) -> Response {
+        let by_get = request.method() == Method::GET;
+        if by_get && is_websocket(request.headers()) {
+            return transport(
+                &ApiError::BadRequest(
+                    "There are no subscriptions to be had over WebSocket yet.".into(),
+                ),
+                StatusCode::BAD_REQUEST,
+            );
+        }
+        if by_get && wants_page(&request) {
+            return self.console.response();
+        }
+        let Some(accepted) = media_type::accepted(request.headers()) else {
+            return transport(
+                &ApiError::BadRequest(
+                    "Accept: answers come as application/graphql-response+json or application/json.".into(),
+                ),
+                StatusCode::NOT_ACCEPTABLE,
+            );
+        };
+        let caller = match caller(&request, by_get) {
+            Ok(caller) => caller,
+            Err(error) => return unauthenticated(&error),
+        };
+        let asked = match by_get {
+            true => from_query(request.uri().query().unwrap_or_default()),
+            false => match from_body(&mut request).await {
+                Ok(asked) => asked,
+                Err(response) => return *response,
+            },
+        };
+        let Asked { requests, is_batch } = match asked {
+            Ok(asked) => asked,
+            Err(error) => return transport(&error, error.status()),
+        };
+        if !self.standing.is_migrated() {
+            let error = ApiError::unavailable("the database is not up to date yet");
+            return transport(&error, error.status());
+        }
+        let reply = self.api.run(requests, &caller).await;
+        respond(&reply, is_batch, accepted)
+    }
+}
+
+impl Endpoint for GraphQl {
+    type Output = Response;
+
+    async fn call(&self, request: HttpRequest) -> poem::Result<Response> {
+        Ok(self.serve(request).await)
+    }
+}
+
+/// A browser that was led here, rather than a script on one of its pages.
+fn wants_page(request: &HttpRequest) -> bool {
+    let has_query = request.uri().query().is_some_and(|query| {
+        query
+            .split('&')
+            .any(|pair| pair.starts_with("query=") || pair.starts_with("extensions="))
+    });
+    !has_query && media_type::prefers_html(request.headers())
+}
+
+fn is_websocket(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::UPGRADE)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Nobody can be signed in yet, so no token is valid; one that is sent must not be taken for none.
+fn caller(request: &HttpRequest, only_queries: bool) -> Result<Caller, ApiError> {
+    let headers = request.headers();
+    if headers.contains_key(header::AUTHORIZATION) {
+        return Err(ApiError::Unauthenticated(
+            "The access token is invalid or has expired.",
+        ));
+    }
+    let extensions = request.extensions();
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
+    };
+    Ok(Caller {
+        actor: Actor::Anonymous,
+        address: extensions
+            .get::<ClientAddress>()
+            .map(|address| address.limit_key())
+            .unwrap_or_default(),
+        correlation_id: extensions
+            .get::<CorrelationId>()
+            .map(|id| id.as_str().to_owned())
+            .unwrap_or_default(),
+        client_name: text("apollographql-client-name"),
+        client_version: text("apollographql-client-version"),
+        only_queries,
+    })
+}
+
+fn from_query(query: &str) -> Result<Asked, ApiError> {
+    #[derive(Default)]
+    struct Parameters {
+        query: Option<String>,
+        operation_name: Option<String>,
+        variables: Option<String>,
+        extensions: Option<String>,
+    }
+    let mut parameters = Parameters::default();
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let slot = match &*name {
+            "query" => &mut parameters.query,
+            "operationName" => &mut parameters.operation_name,
+            "variables" => &mut parameters.variables,
+            "extensions" => &mut parameters.extensions,
+            _ => continue,
+        };
+        if slot.replace(value.into_owned()).is_some() {
+            return Err(ApiError::BadRequest(format!(
+                "{name}: it stands in the address more than once."
+            )));
+        }
+    }
+    Ok(Asked {
+        requests: vec![Request {
+            query: parameters.query,
+            operation_name: parameters.operation_name.filter(|name| !name.is_empty()),
+            variables: json_parameter::<Variables>("variables", parameters.variables)?,
+            extensions: json_parameter("extensions", parameters.extensions)?,
+            document_id: None,
+        }],
+        is_batch: false,
+    })
+}
+
+fn json_parameter<T: for<'de> Deserialize<'de>>(
+    name: &str,
+    text: Option<String>,
+) -> Result<Option<T>, ApiError> {
+    match text.filter(|text| !text.is_empty()) {
+        Some(text) => serde_json::from_str(&text).map_err(|error| {
+            ApiError::BadRequest(format!("{name}: a JSON object is expected ({error})."))
+        }),
+        None => Ok(None),
+    }
+}
+
+/// The operations in a body; or, where there is no body to read them from, the answer.
+async fn from_body(request: &mut HttpRequest) -> Result<Result<Asked, ApiError>, Box<Response>> {
+    match media_type::of_body(request.headers()) {
+        Some(media_type::BodyType::Json) => {}
+        Some(media_type::BodyType::Multipart) if !is_preflighted(request.headers()) => {
+            let error = ApiError::Csrf(
+                "A multipart request needs one of the headers Apollo-Require-Preflight, GraphQL-Require-Preflight, \
+                 X-Apollo-Operation-Name and X-CSRF-Token.",
+            );
+            return Err(Box::new(transport(&error, error.status())));
+        }
+        Some(media_type::BodyType::Multipart) => {
+            return Err(Box::new(unsupported(
+                "No operation takes files yet; send application/json.",
+            )));
+        }
+        None => {
+            return Err(Box::new(unsupported(
+                "Content-Type: application/json is expected.",
+            )));
+        }
+    }
+    let bytes = match body::read(request, BodyLimits::of_bytes(BODY_LIMIT)).await {
+        Ok(bytes) => bytes,
+        Err(error) => return Err(Box::new(refused_body(&error))),
+    };
+    Ok(parse(&bytes))
+}
+
+fn is_preflighted(headers: &HeaderMap) -> bool {
+    PREFLIGHTED.iter().any(|name| headers.contains_key(*name))
+}
+
+fn parse(bytes: &Bytes) -> Result<Asked, ApiError> {
+    let wrong = |error: serde_json::Error| {
+        ApiError::BadRequest(format!(
+            "The body is not a GraphQL request in JSON, such as {{\"query\": \"{{ __typename }}\"}}: {error}."
+        ))
+    };
+    let is_batch = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    let requests = match is_batch {
+        true => serde_json::from_slice(bytes).map_err(wrong)?,
+        false => vec![serde_json::from_slice(bytes).map_err(wrong)?],
+    };
+    Ok(Asked { requests, is_batch })
+}
+
+fn respond(reply: &Reply, is_batch: bool, accepted: Accepted) -> Response {
+    let written = match reply.answers.as_slice() {
+        [answer] if !is_batch => serde_json::to_vec(answer),
+        answers => serde_json::to_vec(answers),
+    };
+    let Ok(bytes) = written else {
+        let error = ApiError::internal("an answer could not be written as JSON");
+        return transport(&error, error.status());
+    };
+    let refusals: Vec<Option<ApiError>> = reply.answers.iter().map(Answer::refusal).collect();
+    // One status for all: what refused the whole request. Where something ran, it is 200.
+    let whole = match refusals.as_slice() {
+        [Some(first), ..] if refusals.iter().all(Option::is_some) => Some(first),
+        _ => None,
+    };
+    let status = match whole {
+        Some(error) => accepted.status(error),
+        None => StatusCode::OK,
+    };
+    let mut response = Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, accepted.content_type())
+        .body(bytes);
+    let headers = response.headers_mut();
+    if let Some(error) = whole {
+        tell_retry(headers, error);
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+        }
+    }
+    if let Some(budget) = &reply.budget {
+        tell_budget(headers, budget);
+    }
+    response
+}
+
+fn tell_retry(headers: &mut HeaderMap, error: &ApiError) {
+    if let Some(seconds) = error.retry_after() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+}
+
+/// As the IETF's draft on rate limit headers has them.
+fn tell_budget(headers: &mut HeaderMap, budget: &Budget) {
+    let policy = format!("\"points\";q={};w=60", budget.limit);
+    let left = format!(
+        "\"points\";r={};t={}",
+        budget.remaining,
+        budget.reset_after.as_secs()
+    );
+    for (name, value) in [("ratelimit-policy", policy), ("ratelimit", left)] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// A refusal of the request itself: its status is the same whatever the client accepts.
+fn transport(error: &ApiError, status: StatusCode) -> Response {
+    let body = serde_json::json!({
+        "errors": [{ "message": error.to_string(), "extensions": error.extensions() }]
+    });
+    let mut response = Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body.to_string());
+    tell_retry(response.headers_mut(), error);
+    response
+}
+
+fn unauthenticated(error: &ApiError) -> Response {
+    let mut response = transport(error, StatusCode::UNAUTHORIZED);
+    let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+    response
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, challenge);
+    response
+}
+
+fn unsupported(message: &str) -> Response {
+    let mut response = transport(
+        &ApiError::BadRequest(message.into()),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    );
+    let accept = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::ACCEPT, accept);
+    response
+}
+
+fn refused_body(error: &BodyError) -> Response {
+    use poem::error::ResponseError;
+    error.as_response()
+}

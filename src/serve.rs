@@ -1,0 +1,167 @@
+//! Serving, from the first connection to the last: open what is needed, listen, bring the database up to date, and stop
+//! as promised.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::db::migrate;
+use crate::http::{self, Standing, server};
+use crate::telemetry::Telemetry;
+use crate::worker;
+
+/// A database that is away when the service starts is asked for again so often.
+const DATABASE_RETRY: Duration = Duration::from_millis(500);
+
+pub async fn serve(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("EMPULSE_LISTEN: {} can't be listened to", config.listen))?;
+    let metrics =
+        match config.metrics_listen {
+            Some(address) => Some(TcpListener::bind(address).await.with_context(|| {
+                format!("EMPULSE_METRICS_LISTEN: {address} can't be listened to")
+            })?),
+            None => None,
+        };
+    let address = listener.local_addr()?;
+    let app = App::open(config, telemetry.metrics()).await?;
+    let standing = Arc::new(Standing::default());
+    let endpoint = http::endpoint(&app, &standing)?;
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+
+    if let Some(listener) = metrics {
+        let listen = listener.local_addr()?;
+        tracing::info!(%listen, "figures for Prometheus at /metrics");
+        tasks.spawn(http::serve_metrics(
+            listener,
+            telemetry.prometheus_page(),
+            stop.clone(),
+        ));
+    }
+    if app.config.jobs {
+        let (app, stop) = (app.clone(), stop.clone());
+        tasks.spawn(async move { worker::run(&app, stop).await });
+    }
+    let serving = tokio::spawn(server::serve(
+        listener,
+        endpoint,
+        stop.clone(),
+        server::ServerLimits::default(),
+    ));
+    tracing::info!(listen = %address, url = %format_args!("http://{address}/"), "listening");
+
+    // Listening already: an instance whose database is still to come says so instead of refusing connections.
+    let served = tokio::select! {
+        ready = become_ready(&app, &standing) => match ready {
+            Ok(()) => {
+                stop_asked().await?;
+                Ok(())
+            }
+            failed => failed,
+        },
+        asked = stop_asked() => asked,
+    };
+    tracing::info!("stopping: requests in flight are finished, new ones are not taken");
+    standing.stopping.store(true, Ordering::Release);
+    stop.cancel();
+    let report = serving.await?;
+    if report.cut > 0 {
+        tracing::warn!(
+            connections = report.cut,
+            "some did not finish in time and were cut"
+        );
+    }
+    tasks.close();
+    tasks.wait().await;
+    app.close().await;
+    tracing::info!("stopped");
+    served
+}
+
+/// `empulse worker`: background jobs alone.
+pub async fn work(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result<()> {
+    let app = App::open(config, telemetry.metrics()).await?;
+    let stop = CancellationToken::new();
+    let standing = Standing::default();
+    let worked = tokio::select! {
+        worked = async {
+            become_ready(&app, &standing).await?;
+            worker::run(&app, stop.clone()).await;
+            Ok(())
+        } => worked,
+        asked = stop_asked() => asked,
+    };
+    stop.cancel();
+    app.close().await;
+    tracing::info!("stopped");
+    worked
+}
+
+/// Waits for the database as long as it takes, and brings it up to date.
+async fn become_ready(app: &App, standing: &Standing) -> anyhow::Result<()> {
+    let mut waited = false;
+    loop {
+        match app.db.ping().await {
+            Ok(_) => match migrate::run(app.db.source()).await {
+                Ok(ran) => {
+                    for migration in &ran {
+                        tracing::info!(migration, "migrated");
+                    }
+                    break;
+                }
+                // Gone again between the two: that passes. What a database that answers refuses does not.
+                Err(error) if app.db.ping().await.is_ok() => return Err(error),
+                Err(_) => {}
+            },
+            Err(error) => {
+                if !waited {
+                    tracing::warn!(%error, "waiting for the database");
+                    waited = true;
+                }
+            }
+        }
+        tokio::time::sleep(DATABASE_RETRY).await;
+    }
+    standing.migrated.store(true, Ordering::Release);
+    tracing::info!("ready");
+    Ok(())
+}
+
+/// SIGTERM or Ctrl-C. A second one is not waited for: whoever asks twice wants it now.
+async fn stop_asked() -> anyhow::Result<()> {
+    asked_once().await?;
+    tokio::spawn(async {
+        if asked_once().await.is_ok() {
+            tracing::warn!("asked again: stopping at once");
+            std::process::exit(1);
+        }
+    });
+    Ok(())
+}
+
+#[cfg(unix)]
+async fn asked_once() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn asked_once() -> anyhow::Result<()> {
+    Ok(tokio::signal::ctrl_c().await?)
+}
