@@ -33,6 +33,12 @@ pub async fn serve(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result
         };
     let address = listener.local_addr()?;
     let app = App::open(config, telemetry.metrics()).await?;
+    let observed = app.clone();
+    app.metrics
+        .observe_database_connections(Arc::new(move |observe| {
+            let (in_use, idle) = observed.db.connections();
+            observe("primary", in_use, idle);
+        }));
     let standing = Arc::new(Standing::default());
     let endpoint = http::endpoint(&app, &standing)?;
     let stop = CancellationToken::new();

@@ -341,6 +341,22 @@ impl Api {
     }
 }
 
+/// By which rules a document is no valid one; for those who keep documents.
+pub fn validate(text: &str) -> Vec<String> {
+    let strict = builder().extension(OnlyValidate).finish();
+    let Some(response) = strict.execute(text).now_or_never() else {
+        return vec!["it was not validated at once".into()];
+    };
+    match passed(&response.errors) {
+        true => Vec::new(),
+        false => response
+            .errors
+            .into_iter()
+            .map(|error| error.message)
+            .collect(),
+    }
+}
+
 /// The first error's code, for metrics.
 fn first_code(outcome: &Outcome) -> &'static str {
     match outcome {

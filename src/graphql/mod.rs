@@ -22,6 +22,7 @@ use async_graphql::{
 };
 
 pub use api::Api;
+pub use api::validate;
 pub use context::Budget;
 pub use documents::read_manifest;
 pub use error::ApiError;

@@ -50,6 +50,9 @@ const LONGEST_SHUTDOWN: Duration = Duration::from_secs(5);
 /// The same for whoever reads the standard error.
 const LONGEST_FLUSH: Duration = Duration::from_secs(1);
 
+/// Libraries that tell of what the service itself tells better. Named in `RUST_LOG`, they speak again.
+const QUIET: &str = "fred=error,tokio_postgres=warn";
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
     /// Text on a terminal, JSON lines otherwise.
@@ -130,7 +133,7 @@ fn build(
     get: Environment<'_>,
 ) -> Result<(Telemetry, Dispatch), Error> {
     let filter = EnvFilter::builder()
-        .parse(&settings.log_filter)
+        .parse(format!("{QUIET},{}", settings.log_filter))
         .map_err(|_| {
             Error::setting(
                 "RUST_LOG",
@@ -141,6 +144,7 @@ fn build(
     let resource = otlp::resource(settings.service_version, get);
     let lines = Lines::start(out, move |lost| format.line(&loss(lost))).map_err(Error::Writer)?;
 
+    let is_exported = exporters.metrics.is_some();
     let mut meter = SdkMeterProvider::builder().with_resource(resource.clone());
     if let Some(exporter) = exporters.metrics {
         meter = meter.with_reader(PeriodicReader::builder(exporter).build());
@@ -153,7 +157,11 @@ fn build(
         meter = meter.with_reader(reader);
     }
     let meter = meter.build();
-    let metrics = Arc::new(Metrics::new(meter.meter("empulse")));
+    let metrics = match settings.prometheus || is_exported {
+        true => Arc::new(Metrics::new(meter.meter("empulse"))),
+        // Nobody will ask: then nothing is counted.
+        false => Metrics::detached(),
+    };
     let counted = lines.clone();
     metrics.observe_lost_lines(move || counted.lost());
 

@@ -1,0 +1,7 @@
+//! The API as its clients meet it: the real server over a real database, each test with a database of its own.
+//!
+//! With nothing set the database is the embedded engine. With `DATABASE_URL` it is a server's, made from a template for
+//! each test; with `REDIS_URL` limits and cache are Redis'.
+
+mod catalogue;
+mod support;

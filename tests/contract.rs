@@ -1,0 +1,8 @@
+//! What stands written against what is: the schema, the operations that clients send, the direction of imports. Without
+//! a database.
+
+mod contract {
+    mod imports;
+    mod operations;
+    mod schema;
+}
