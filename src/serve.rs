@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::app::App;
 use crate::config::Config;
 use crate::db::migrate;
+use crate::demo;
 use crate::http::{self, Standing, server};
 use crate::telemetry::Telemetry;
 use crate::worker;
@@ -122,6 +123,10 @@ async fn become_ready(app: &App, standing: &Standing) -> anyhow::Result<()> {
                     for migration in &ran {
                         tracing::info!(migration, "migrated");
                     }
+                    let is_new = ran.len() == migrate::known();
+                    if is_new && app.db.source().is_embedded() {
+                        show_something(app).await?;
+                    }
                     break;
                 }
                 // Gone again between the two: that passes. What a database that answers refuses does not.
@@ -139,6 +144,24 @@ async fn become_ready(app: &App, standing: &Standing) -> anyhow::Result<()> {
     }
     standing.migrated.store(true, Ordering::Release);
     tracing::info!("ready");
+    Ok(())
+}
+
+/// Whoever starts the service for the first time, with nothing set, wants to see what it does: an embedded database that
+/// was made just now begins with the small demo catalogue.
+async fn show_something(app: &App) -> anyhow::Result<()> {
+    let mut client = app.db.source().client().await?;
+    let target = demo::Target {
+        client: &mut client,
+        copy: false,
+    };
+    let catalogue = demo::Catalogue::new(demo::DEFAULT_SEED, demo::DEFAULT_TRACKS);
+    let filled = demo::load(target, &catalogue, |_| {}).await?;
+    tracing::info!(
+        tracks = filled.tracks,
+        artists = filled.artists,
+        "a new embedded database: filled with the demo catalogue"
+    );
     Ok(())
 }
 

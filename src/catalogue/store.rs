@@ -53,10 +53,9 @@ pub async fn artists_by_ids(db: &Db, ids: &[ArtistId]) -> Result<HashMap<ArtistI
     let read = Statement::<ArtistSql>::new(concat!(
         "select ",
         artist_columns!(),
-        " from artists a where a.id = any("
+        " from artists a where a.id"
     ))
-    .bind::<Array<SqlUuid>, _>(uuids(ids))
-    .text(")");
+    .one_of::<SqlUuid, _>(uuids(ids));
     let rows: Vec<Artist> = db.load(Freshness::MayLag, &read).await?;
     Ok(keyed(rows, |artist| artist.id))
 }
@@ -65,10 +64,9 @@ pub async fn artists_by_slugs(db: &Db, slugs: &[String]) -> Result<HashMap<Strin
     let read = Statement::<ArtistSql>::new(concat!(
         "select ",
         artist_columns!(),
-        " from artists a where a.slug = any("
+        " from artists a where a.slug"
     ))
-    .bind::<Array<Text>, _>(slugs.to_vec())
-    .text(")");
+    .one_of::<Text, _>(slugs.to_vec());
     let rows: Vec<Artist> = db.load(Freshness::MayLag, &read).await?;
     Ok(keyed(rows, |artist| artist.slug.clone()))
 }
@@ -77,10 +75,8 @@ pub async fn artist_texts(
     db: &Db,
     ids: &[ArtistId],
 ) -> Result<HashMap<ArtistId, ArtistText>, Error> {
-    let read =
-        Statement::<ArtistTextSql>::new("select id, biography, links from artists where id = any(")
-            .bind::<Array<SqlUuid>, _>(uuids(ids))
-            .text(")");
+    let read = Statement::<ArtistTextSql>::new("select id, biography, links from artists where id")
+        .one_of::<SqlUuid, _>(uuids(ids));
     let rows: Vec<ArtistText> = db.load(Freshness::MayLag, &read).await?;
     Ok(keyed(rows, |text| text.id))
 }
@@ -108,10 +104,10 @@ pub async fn albums_by_ids(db: &Db, ids: &[AlbumId]) -> Result<HashMap<AlbumId, 
     let read = Statement::<AlbumSql>::new(concat!(
         "select ",
         album_columns!(),
-        " from albums al where al.id = any("
+        " from albums al where al.id"
     ))
-    .bind::<Array<SqlUuid>, _>(uuids(ids))
-    .text(concat!(") and ", album_is_visible!()));
+    .one_of::<SqlUuid, _>(uuids(ids))
+    .text(concat!(" and ", album_is_visible!()));
     let rows: Vec<Album> = db.load(Freshness::MayLag, &read).await?;
     Ok(keyed(rows, |album| album.id))
 }
@@ -127,14 +123,13 @@ pub async fn albums_of_artists(
         id: "al.id",
         direction: Direction::Descending,
     };
-    let mut read = Statement::<AlbumSql>::new("select page.* from unnest(")
-        .bind::<Array<SqlUuid>, _>(uuids(artists))
-        .text(concat!(
-            ") as parent (id) cross join lateral (select ",
-            album_columns!(),
-            " from albums al where al.artist_id = parent.id and ",
-            album_is_visible!()
-        ));
+    let mut read = Statement::<AlbumSql>::new("select page.* from ");
+    read = each_of(read, artists).text(concat!(
+        " cross join lateral (select ",
+        album_columns!(),
+        " from albums al where al.artist_id = parent.id and ",
+        album_is_visible!()
+    ));
     read = by.within(read, window);
     read = by.limited(read, window).text(") page");
     let rows: Vec<Album> = db.load(Freshness::MayLag, &read).await?;
@@ -152,10 +147,10 @@ pub async fn album_totals(
 ) -> Result<HashMap<AlbumId, AlbumTotals>, Error> {
     let read = Statement::<(SqlUuid, (BigInt, BigInt))>::new(
         "select t.album_id, count(*), coalesce(sum(t.duration_ms), 0)::bigint from tracks t \
-         where t.status = 'PUBLISHED' and t.album_id = any(",
+         where t.status = 'PUBLISHED' and t.album_id",
     )
-    .bind::<Array<SqlUuid>, _>(uuids(ids))
-    .text(") group by t.album_id");
+    .one_of::<SqlUuid, _>(uuids(ids))
+    .text(" group by t.album_id");
     let rows: Vec<(AlbumId, AlbumTotals)> = db.load(Freshness::MayLag, &read).await?;
     Ok(rows.into_iter().collect())
 }
@@ -164,10 +159,10 @@ pub async fn tracks_by_ids(db: &Db, ids: &[TrackId]) -> Result<HashMap<TrackId, 
     let read = Statement::<TrackSql>::new(concat!(
         "select ",
         track_columns!(),
-        " from tracks t where t.id = any("
+        " from tracks t where t.id"
     ))
-    .bind::<Array<SqlUuid>, _>(uuids(ids))
-    .text(") and t.status = 'PUBLISHED'");
+    .one_of::<SqlUuid, _>(uuids(ids))
+    .text(" and t.status = 'PUBLISHED'");
     let rows: Vec<Track> = db.load(Freshness::MayLag, &read).await?;
     Ok(keyed(rows, |track| track.id))
 }
@@ -217,13 +212,12 @@ pub async fn tracks_of_artists(
     window: &Window,
 ) -> Result<HashMap<ArtistId, Slice<Track>>, Error> {
     let by = track_order(order);
-    let mut read = Statement::<TrackSql>::new("select page.* from unnest(")
-        .bind::<Array<SqlUuid>, _>(uuids(artists))
-        .text(concat!(
-            ") as parent (id) cross join lateral (select ",
-            track_columns!(),
-            " from tracks t where t.artist_id = parent.id and t.status = 'PUBLISHED'"
-        ));
+    let mut read = Statement::<TrackSql>::new("select page.* from ");
+    read = each_of(read, artists).text(concat!(
+        " cross join lateral (select ",
+        track_columns!(),
+        " from tracks t where t.artist_id = parent.id and t.status = 'PUBLISHED'"
+    ));
     read = by.within(read, window);
     read = by.limited(read, window).text(") page");
     let rows: Vec<Track> = db.load(Freshness::MayLag, &read).await?;
@@ -246,13 +240,12 @@ pub async fn tracks_of_albums(
         id: "t.id",
         direction: Direction::Ascending,
     };
-    let mut read = Statement::<TrackSql>::new("select page.* from unnest(")
-        .bind::<Array<SqlUuid>, _>(uuids(albums))
-        .text(concat!(
-            ") as parent (id) cross join lateral (select ",
-            track_columns!(),
-            " from tracks t where t.album_id = parent.id and t.status = 'PUBLISHED'"
-        ));
+    let mut read = Statement::<TrackSql>::new("select page.* from ");
+    read = each_of(read, albums).text(concat!(
+        " cross join lateral (select ",
+        track_columns!(),
+        " from tracks t where t.album_id = parent.id and t.status = 'PUBLISHED'"
+    ));
     read = by.within(read, window);
     read = by.limited(read, window).text(") page");
     let rows: Vec<Track> = db.load(Freshness::MayLag, &read).await?;
@@ -292,9 +285,8 @@ fn track_page<ST>(
                 .bind::<SqlUuid, _>(artist.0);
             match genres {
                 Some(genres) => read
-                    .text(" and t.genre_id = any(")
-                    .bind::<Array<SmallInt>, _>(genres.to_vec())
-                    .text(")")
+                    .text(" and t.genre_id")
+                    .one_of::<SmallInt, _>(genres.to_vec())
                     .planned_each_time(),
                 None => read,
             }
@@ -341,6 +333,21 @@ fn narrowed<ST>(
             .planned_each_time();
     }
     by.within(read, window)
+}
+
+/// The parents, one row each, as `parent (id)`. A single one stands there as itself: for an array PostgreSQL keeps no
+/// plan, since it can't know how many there will be.
+fn each_of<ST, I: TypedId>(statement: Statement<ST>, parents: &[I]) -> Statement<ST> {
+    match parents {
+        [one] => statement
+            .text("(select ")
+            .bind::<SqlUuid, _>(one.uuid())
+            .text("::uuid as id) parent"),
+        many => statement
+            .text("unnest(")
+            .bind::<Array<SqlUuid>, _>(uuids(many))
+            .text(") as parent (id)"),
+    }
 }
 
 fn uuids<I: TypedId>(ids: &[I]) -> Vec<Uuid> {

@@ -15,17 +15,18 @@ mod tls;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::result::{ConnectionError, QueryResult};
-use diesel_async::AsyncPgConnection;
 use diesel_async::methods::LoadQuery;
 use diesel_async::pooled_connection::bb8::{Pool, PooledConnection, RunError};
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, PoolableConnection, RecyclingMethod,
 };
+use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager};
 use futures_util::FutureExt;
 use tracing::Instrument;
 
@@ -202,16 +203,22 @@ impl Db {
     {
         let started = Instant::now();
         self.statements.fetch_add(1, Ordering::Relaxed);
-        let loading: std::pin::Pin<Box<dyn Future<Output = QueryResult<Vec<Row>>> + Send + '_>> =
-            Box::pin(diesel_async::RunQueryDsl::load(read, connection));
+        let mut in_use = InUse::begin(connection);
+        let loading: Pin<Box<dyn Future<Output = QueryResult<Vec<Row>>> + Send + '_>> = Box::pin(
+            diesel_async::RunQueryDsl::load(read, &mut *in_use.connection),
+        );
         let span = tracing::debug_span!("query", db.system = "postgresql");
         let loaded = tokio::time::timeout(CALL_LIMIT, loading)
             .instrument(span)
             .await;
         let answer = match loaded {
-            Ok(Ok(rows)) => Ok(rows),
+            Ok(Ok(rows)) => {
+                in_use.has_answered();
+                Ok(rows)
+            }
             Ok(Err(error)) => {
-                let broken = is_broken_soon(connection).await;
+                in_use.has_answered();
+                let broken = is_broken_soon(in_use.connection).await;
                 Err(Error::read(
                     error,
                     started.elapsed(),
@@ -221,6 +228,7 @@ impl Db {
             }
             Err(_) => Err(Error::Timeout(CALL_LIMIT)),
         };
+        drop(in_use);
         self.metrics
             .database_statement(started.elapsed(), answer.is_ok());
         answer
@@ -249,6 +257,34 @@ impl Db {
             )
             .await;
         Some(answer.map(|_| started.elapsed()))
+    }
+}
+
+/// A connection while a statement runs on it. Left before the answer came, by a time limit or a client that went away,
+/// it would make whoever gets it next wait for that answer; so it is given up.
+struct InUse<'c> {
+    connection: &'c mut AsyncPgConnection,
+    answered: bool,
+}
+
+impl<'c> InUse<'c> {
+    fn begin(connection: &'c mut AsyncPgConnection) -> Self {
+        Self {
+            connection,
+            answered: false,
+        }
+    }
+
+    fn has_answered(&mut self) {
+        self.answered = true;
+    }
+}
+
+impl Drop for InUse<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            AnsiTransactionManager::transaction_manager_status_mut(self.connection).set_in_error();
+        }
     }
 }
 

@@ -43,6 +43,7 @@ impl Server {
         config.keepalives_idle(Duration::from_secs(30));
         config.keepalives_interval(Duration::from_secs(10));
         config.keepalives_retries(3);
+        config.tcp_user_timeout(Duration::from_secs(15));
         let tls = match trust {
             None => None,
             Some(trust) => Some(MakeRustlsConnect::new(tls::client_config(

@@ -10,7 +10,7 @@ use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::serialize::ToSql;
-use diesel::sql_types::HasSqlType;
+use diesel::sql_types::{Array, HasSqlType};
 
 /// A statement whose rows are of the SQL type `ST`.
 pub struct Statement<ST> {
@@ -57,6 +57,24 @@ impl<ST> Statement<ST> {
             sql_type: PhantomData,
         })));
         self
+    }
+
+    /// ` = …` for one value, ` = any(…)` for several. For an array PostgreSQL keeps no plan, since it can't know how many
+    /// values there will be; most reads are of one.
+    pub fn one_of<T, V>(self, mut values: Vec<V>) -> Self
+    where
+        V: ToSql<T, Pg> + Send + Sync + 'static,
+        Vec<V>: ToSql<Array<T>, Pg>,
+        T: 'static,
+        Pg: HasSqlType<T> + HasSqlType<Array<T>>,
+    {
+        match (values.pop(), values.is_empty()) {
+            (Some(only), true) => self.text(" = ").bind::<T, V>(only),
+            (last, _) => {
+                values.extend(last);
+                self.text(" = any(").bind::<Array<T>, _>(values).text(")")
+            }
+        }
     }
 
     /// Not kept prepared: for the many shapes that filters make, which would fill each connection's memory, and which

@@ -20,6 +20,9 @@ pub use load::{DemoError, Progress, Summary, Target, load};
 /// The seed of the catalogue that everybody gets who does not ask for another.
 pub const DEFAULT_SEED: u64 = 1;
 
+/// Enough to page through, and there at once.
+pub const DEFAULT_TRACKS: u32 = 2_000;
+
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(

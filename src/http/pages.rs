@@ -1,4 +1,4 @@
-//! The few pages for people: what this is, the console, a plain message. Each carries its style and script within and
+//! The few pages for people: what this is, and the console. Each carries its style and script within and
 //! a policy that names both by hash, so that nothing else can load or run in it, whatever finds its way into its text.
 
 use std::sync::LazyLock;
@@ -9,7 +9,6 @@ use poem::http::header;
 use sha2::{Digest, Sha256};
 
 const INDEX: &str = include_str!("pages/index.html");
-const MESSAGE: &str = include_str!("pages/message.html");
 const CONSOLE: &str = include_str!("pages/console.html");
 
 const PAGE_STYLE: &str = include_str!("pages/page.css");
@@ -66,23 +65,15 @@ pub fn console() -> Page {
 
 /// What this service is, and where to go from here.
 pub fn index() -> Page {
-    static PAGE: LazyLock<Page> = LazyLock::new(|| plain(INDEX, &[]));
+    static PAGE: LazyLock<Page> = LazyLock::new(|| plain(INDEX));
     PAGE.clone()
 }
 
-/// A heading and a text, which may have several lines.
-pub fn message(title: &str, text: &str) -> Page {
-    plain(
-        MESSAGE,
-        &[("title", &escaped(title)), ("text", &escaped(text))],
-    )
-}
-
-fn plain(template: &str, parts: &[(&str, &str)]) -> Page {
-    static STYLE: LazyLock<String> = LazyLock::new(|| as_parsed(&[PAGE_STYLE]));
+fn plain(template: &str) -> Page {
+    let style = as_parsed(&[PAGE_STYLE]);
     Page {
-        html: fill(template, &[parts, &[("style", &STYLE)]].concat()),
-        csp: policy(&STYLE),
+        html: fill(template, &[("style", &style)]),
+        csp: policy(&style),
     }
 }
 
@@ -104,8 +95,7 @@ fn as_parsed(files: &[&str]) -> String {
     files.join("\n").replace("\r\n", "\n")
 }
 
-/// Puts each part in place of `{{name}}`. One pass from left to right: what a part holds is never looked at again, so a
-/// message that spells a marker stays a message.
+/// Puts each part in place of `{{name}}`. One pass from left to right: what a part holds is never looked at again.
 fn fill(template: &str, parts: &[(&str, &str)]) -> String {
     let mut filled = String::new();
     let mut rest = template;
@@ -130,27 +120,12 @@ fn fill(template: &str, parts: &[(&str, &str)]) -> String {
     filled
 }
 
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn every_page() -> [Page; 3] {
-        [console(), index(), message("Title", "Text")]
+        [console(), index()]
     }
 
     /// What stands between the only opening and closing tag of a name, if there is one.
@@ -223,9 +198,7 @@ mod tests {
     #[test]
     fn only_the_console_has_a_script() {
         assert!(script(&console()).is_some());
-        for page in [index(), message("Title", "Text")] {
-            assert!(!page.html.contains("<script"));
-        }
+        assert!(!index().html.contains("<script"));
     }
 
     #[test]
@@ -288,16 +261,6 @@ mod tests {
                 assert!(!page.html.contains(&format!("{{{{{name}}}}}")));
             }
         }
-    }
-
-    #[test]
-    fn a_message_is_text() {
-        let page = message("<b>", "\"a\" & 'b' {{style}}");
-        assert!(page.html.contains("<title>&lt;b&gt; · Empulse</title>"));
-        assert!(
-            page.html
-                .contains(">&quot;a&quot; &amp; &#39;b&#39; {{style}}<")
-        );
     }
 
     #[test]
