@@ -40,6 +40,9 @@ pub async fn serve(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result
             let (in_use, idle) = observed.db.connections();
             observe("primary", in_use, idle);
         }));
+    if let Some(redis) = app.redis.clone() {
+        app.metrics.observe_redis(move || redis.is_up());
+    }
     let standing = Arc::new(Standing::default());
     let endpoint = http::endpoint(&app, &standing)?;
     let stop = CancellationToken::new();
@@ -63,6 +66,7 @@ pub async fn serve(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result
         endpoint,
         stop.clone(),
         server::ServerLimits::default(),
+        telemetry.metrics(),
     ));
     tracing::info!(listen = %address, url = %format_args!("http://{address}/"), "listening");
 

@@ -67,7 +67,7 @@ pub fn command() -> clap::Command {
                 "Tries every setting and every service it is pointed at, one line each, and exits 1 if any fails",
             ),
             clap::Command::new("demo")
-                .about("Fills a database with a small, believable catalogue and prints how to sign in")
+                .about("Fills a database with a small, believable catalogue")
                 .args([
                     Arg::new("tracks")
                         .long("tracks")

@@ -142,9 +142,9 @@ macro_rules! typed_id {
                 out: &mut diesel::serialize::Output<'b, '_, diesel::pg::Pg>,
             ) -> diesel::serialize::Result {
                 <uuid::Uuid as diesel::serialize::ToSql<
-                                                                    diesel::sql_types::Uuid,
-                                                                    diesel::pg::Pg,
-                                                                >>::to_sql(&self.0, out)
+                                                                            diesel::sql_types::Uuid,
+                                                                            diesel::pg::Pg,
+                                                                        >>::to_sql(&self.0, out)
             }
         }
     };

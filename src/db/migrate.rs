@@ -19,15 +19,13 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(600);
 /// Runs what has not run yet, and returns its names in order.
 pub async fn run(source: &Source) -> anyhow::Result<Vec<String>> {
     let locked = lock(source).await?;
+    let names = pending(source).await?;
     let mut harness = AsyncMigrationHarness::new(connection(source).await?);
-    let ran = harness
+    harness
         .run_pending_migrations(MIGRATIONS)
-        .map_err(|error| anyhow::anyhow!("a migration failed, and was rolled back: {error}"))?
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+        .map_err(|error| anyhow::anyhow!("a migration failed, and was rolled back: {error}"))?;
     drop(locked);
-    Ok(ran)
+    Ok(names)
 }
 
 /// The names of what has not run yet.

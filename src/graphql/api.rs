@@ -211,6 +211,7 @@ impl Api {
             .charge(&quota, &caller.address, price)
             .await
             .map_err(|error| (ApiError::unavailable(error.to_string()), None))?;
+        self.app.metrics.limiter_degraded(decision.degraded);
         let budget = Budget::of(&decision, price);
         if decision.allowed {
             return Ok(budget);

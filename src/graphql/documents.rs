@@ -114,10 +114,10 @@ impl Documents {
                 if let Some(valid) = self.valid.get(&hash) {
                     return Ok(Found::Valid(valid));
                 }
-                let text = app
-                    .cache
-                    .get(&key(&id))
-                    .await
+                let kept = app.cache.get(&key(&id)).await;
+                app.metrics
+                    .cache_lookup("persisted documents", kept.is_some());
+                let text = kept
                     .and_then(|text| String::from_utf8(text.into()).ok())
                     // Whoever can write to the cache must not choose what a hash stands for.
                     .filter(|text| self::hash(text) == hash)

@@ -132,5 +132,8 @@ pub async fn serve_metrics(listener: TcpListener, page: telemetry::Page, stop: C
         })),
     );
     let endpoint = poem::EndpointExt::map_to_response(routes);
-    server::serve(listener, endpoint, stop, server::ServerLimits::default()).await;
+    // Its own connections are nobody's figures.
+    let metrics = telemetry::Metrics::detached();
+    let limits = server::ServerLimits::default();
+    server::serve(listener, endpoint, stop, limits, metrics).await;
 }

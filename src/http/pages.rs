@@ -124,7 +124,7 @@ fn fill(template: &str, parts: &[(&str, &str)]) -> String {
 mod tests {
     use super::*;
 
-    fn every_page() -> [Page; 3] {
+    fn every_page() -> [Page; 2] {
         [console(), index()]
     }
 

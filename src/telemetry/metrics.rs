@@ -44,7 +44,6 @@ pub struct Metrics {
     cache_lookups: Counter<u64>,
     refusals: Counter<u64>,
     limiter_degraded: Gauge<u64>,
-    redis_up: Gauge<u64>,
     panics: Counter<u64>,
 }
 
@@ -141,7 +140,6 @@ impl Metrics {
                 "empulse_rate_limiter_degraded",
                 "1 while limits are kept by this instance alone, without Redis",
             ),
-            redis_up: state("empulse_redis_up", "1 while Redis answers"),
             panics: counter(
                 "empulse_panics",
                 "{panic}",
@@ -253,10 +251,6 @@ impl Metrics {
         self.limiter_degraded.record(u64::from(degraded), &[]);
     }
 
-    pub fn redis_up(&self, up: bool) {
-        self.redis_up.record(u64::from(up), &[]);
-    }
-
     pub fn panic_caught(&self) {
         self.panics.add(1, &[]);
     }
@@ -273,6 +267,15 @@ impl Metrics {
                     observer.observe(count, &[KeyValue::new("field", field.to_owned())]);
                 });
             })
+            .build();
+    }
+
+    /// To be called once, where there is a Redis.
+    pub fn observe_redis(&self, is_up: impl Fn() -> bool + Send + Sync + 'static) {
+        self.meter
+            .u64_observable_gauge("empulse_redis_up")
+            .with_description("1 while Redis answers")
+            .with_callback(move |observer| observer.observe(u64::from(is_up()), &[]))
             .build();
     }
 

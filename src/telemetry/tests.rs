@@ -382,7 +382,7 @@ fn the_prometheus_page_holds_all_instruments() {
     metrics.database_wait(took);
     metrics.cache_lookup("accounts", true);
     metrics.rate_limit_refusal("sign-in");
-    metrics.redis_up(true);
+    metrics.observe_redis(|| true);
     metrics.panic_caught();
     metrics.observe_field_usage(Arc::new(|tell| {
         tell("Track.title", 7);

@@ -22,7 +22,10 @@ impl Listed for Artist {
     fn position(&self, list: List) -> Position {
         match list {
             List::Artists(order) => order.position(&self.0),
-            _ => catalogue::ArtistOrder::NEWEST.position(&self.0),
+            // Lists of other things.
+            List::Tracks(_) | List::AlbumsOfArtist | List::TracksOfAlbum => {
+                catalogue::ArtistOrder::NEWEST.position(&self.0)
+            }
         }
     }
 }

@@ -78,7 +78,10 @@ impl Listed for Track {
         match list {
             List::Tracks(order) => order.position(&self.row),
             List::TracksOfAlbum => self.row.position_on_album(),
-            _ => catalogue::TrackOrder::NEWEST.position(&self.row),
+            // Lists of other things.
+            List::Artists(_) | List::AlbumsOfArtist => {
+                catalogue::TrackOrder::NEWEST.position(&self.row)
+            }
         }
     }
 }

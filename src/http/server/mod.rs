@@ -17,6 +17,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::telemetry::Metrics;
+
 /// How long the loop rests when the system has no room for another connection (no file descriptors, no memory):
 /// accepting again at once would only spin.
 const REST_WHEN_FULL: Duration = Duration::from_millis(100);
@@ -65,6 +67,7 @@ pub async fn serve<E>(
     endpoint: E,
     stop: CancellationToken,
     limits: ServerLimits,
+    metrics: Arc<Metrics>,
 ) -> ServeReport
 where
     E: Endpoint<Output = Response> + 'static,
@@ -79,7 +82,12 @@ where
             () = stop.cancelled() => break,
             Some(ended) = connections.join_next() => note(ended),
             (stream, peer, place) = next(&listener, &places) => {
-                connections.spawn(Arc::clone(&host).attend(stream, peer, place));
+                let open = metrics.http_connection();
+                let attended = Arc::clone(&host).attend(stream, peer, place);
+                connections.spawn(async move {
+                    attended.await;
+                    drop(open);
+                });
             }
         }
     }

@@ -60,7 +60,13 @@ impl Running {
             on_complete: None,
         };
         let endpoint = wrap(routes(Arc::clone(&given_up)), shell);
-        let served = tokio::spawn(serve(listener, endpoint, stop.clone(), limits));
+        let served = tokio::spawn(serve(
+            listener,
+            endpoint,
+            stop.clone(),
+            limits,
+            Metrics::detached(),
+        ));
         Self {
             address,
             stop,

@@ -62,6 +62,7 @@ impl TestApp {
             http::endpoint(&app, &standing).unwrap(),
             stop.clone(),
             server::ServerLimits::default(),
+            Metrics::detached(),
         ));
         Self {
             address,
