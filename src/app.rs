@@ -96,12 +96,18 @@ pub async fn source(config: &Config) -> anyhow::Result<Source> {
 
 #[cfg(feature = "embedded")]
 async fn embedded(config: &Config) -> anyhow::Result<Source> {
-    use crate::db::embedded::{Engine, Place};
+    use crate::db::embedded::{Engine, InUse, Place};
 
     let folder = config.data_dir.join("postgres");
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("EMPULSE_DATA_DIR: {} can't be made", folder.display()))?;
-    Ok(Source::Embedded(Engine::open(Place::Folder(folder)).await?))
+    match Engine::open(Place::Folder(folder)).await {
+        Ok(engine) => Ok(Source::Embedded(engine)),
+        Err(error) if error.is::<InUse>() => {
+            anyhow::bail!("{error}; stop it first, or name another folder by EMPULSE_DATA_DIR")
+        }
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(not(feature = "embedded"))]

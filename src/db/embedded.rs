@@ -9,6 +9,7 @@
 //! It is for trying, developing and testing: it survives a killed process, but never waits for the disk.
 
 use std::collections::HashSet;
+use std::fs::TryLockError;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,8 +44,18 @@ pub enum Place {
     Temporary,
 }
 
+/// The engine has one process, and another is it.
+#[derive(Debug, thiserror::Error)]
+#[error("another process is using the embedded database in {}", .0.display())]
+pub struct InUse(PathBuf);
+
 impl Engine {
+    /// Fails with [`InUse`] where another process has the folder.
     pub async fn open(place: Place) -> anyhow::Result<Self> {
+        let folder = match &place {
+            Place::Folder(path) => Some(path.clone()),
+            Place::Temporary => None,
+        };
         let (work, mut queue) = mpsc::unbounded_channel::<Work>();
         let (opened, open) = oneshot::channel();
         std::thread::Builder::new()
@@ -84,7 +95,10 @@ impl Engine {
             .context("no thread for the embedded database")?;
         open.await
             .context("the embedded database ended while it started")?
-            .context("the embedded database can't be opened")?;
+            .map_err(|error| match folder {
+                Some(folder) if is_locked(&error) => InUse(folder).into(),
+                _ => error.context("the embedded database can't be opened"),
+            })?;
         Ok(Self {
             work,
             turn: Arc::default(),
@@ -123,6 +137,12 @@ impl Engine {
             .map_err(|_| stopped())?
             .map_err(|error| io::Error::other(format!("the embedded database failed: {error:#}")))
     }
+}
+
+fn is_locked(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| matches!(cause.downcast_ref(), Some(TryLockError::WouldBlock)))
 }
 
 /// One connection's side of the conversation.
