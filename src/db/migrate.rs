@@ -1,7 +1,9 @@
 //! Brings a database up to date. The migrations are part of the binary; one instance at a time runs them.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
+use anyhow::Context;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection};
@@ -28,16 +30,21 @@ pub async fn run(source: &Source) -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-/// The names of what has not run yet.
+/// The names of what has not run yet. Only read: asking must not change a database, and a replica can't be written to.
 pub async fn pending(source: &Source) -> anyhow::Result<Vec<String>> {
-    let mut harness = AsyncMigrationHarness::new(connection(source).await?);
-    let pending = harness
-        .pending_migrations(MIGRATIONS)
-        .map_err(|error| anyhow::anyhow!("what has run can't be read: {error}"))?;
-    Ok(pending
-        .iter()
-        .map(|migration| migration.name().to_string())
-        .collect())
+    let client = source.client().await?;
+    let ran = ran(&client).await.context("what has run can't be read")?;
+    names(|version| !ran.contains(version))
+}
+
+async fn ran(client: &Client) -> Result<HashSet<String>, tokio_postgres::Error> {
+    let kept = "select to_regclass('__diesel_schema_migrations') is not null";
+    if !client.query_one(kept, &[]).await?.get::<_, bool>(0) {
+        return Ok(HashSet::new());
+    }
+    let versions = "select version from __diesel_schema_migrations";
+    let rows = client.query(versions, &[]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Takes everything back, newest first; for the test that each migration can be.
@@ -51,8 +58,26 @@ pub async fn revert_all(source: &Source) -> anyhow::Result<usize> {
 
 /// How many migrations this binary has.
 pub fn known() -> usize {
-    MigrationSource::<Pg>::migrations(&MIGRATIONS)
-        .map_or(0, |all: Vec<Box<dyn Migration<Pg>>>| all.len())
+    all().map_or(0, |all| all.len())
+}
+
+fn all() -> anyhow::Result<Vec<Box<dyn Migration<Pg>>>> {
+    MIGRATIONS
+        .migrations()
+        .map_err(|error| anyhow::anyhow!("the migrations can't be read: {error}"))
+}
+
+/// Of this binary's migrations, those of the wanted versions, in order.
+fn names(is_wanted: impl Fn(&str) -> bool) -> anyhow::Result<Vec<String>> {
+    let mut names: Vec<String> = all()?
+        .iter()
+        .map(|migration| migration.name())
+        .filter(|name| is_wanted(&name.version().to_string()))
+        .map(ToString::to_string)
+        .collect();
+    // A name begins with its version.
+    names.sort_unstable();
+    Ok(names)
 }
 
 async fn connection(source: &Source) -> anyhow::Result<AsyncPgConnection> {
