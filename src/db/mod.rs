@@ -7,6 +7,8 @@ mod error;
 pub mod id;
 pub mod keyset;
 pub mod migrate;
+mod pool;
+mod replica;
 mod server;
 mod statement;
 pub mod tables;
@@ -22,15 +24,13 @@ use std::time::{Duration, Instant};
 
 use diesel::result::{ConnectionError, QueryResult};
 use diesel_async::methods::LoadQuery;
-use diesel_async::pooled_connection::bb8::{Pool, PooledConnection, RunError};
-use diesel_async::pooled_connection::{
-    AsyncDieselConnectionManager, ManagerConfig, PoolableConnection, RecyclingMethod,
-};
+use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager};
-use futures_util::FutureExt;
 use tracing::Instrument;
 
 pub use self::error::Error;
+use self::pool::{Connection, Connections};
+use self::replica::Replica;
 pub use self::server::Server;
 pub use self::statement::Statement;
 use crate::telemetry::Metrics;
@@ -40,8 +40,6 @@ pub const STATEMENT_LIMIT: Duration = Duration::from_secs(5);
 /// Our own clock, for when PostgreSQL can't be heard: a little later, so that its answer is preferred.
 const CALL_LIMIT: Duration = Duration::from_millis(5_500);
 const IDLE_IN_TRANSACTION_LIMIT: Duration = Duration::from_secs(10);
-/// How long a request waits for a connection before it is told to come back.
-const CHECKOUT_LIMIT: Duration = Duration::from_secs(3);
 
 /// Where connections come from.
 #[derive(Clone)]
@@ -57,11 +55,11 @@ impl Source {
     }
 
     /// A client of the driver, for what diesel has no words for.
-    pub async fn client(&self) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
+    pub async fn client(&self) -> anyhow::Result<tokio_postgres::Client> {
         match self {
             Self::Server(server) => server.connect().await,
             #[cfg(feature = "embedded")]
-            Self::Embedded(engine) => engine.connect().await,
+            Self::Embedded(engine) => Ok(engine.connect().await?),
         }
     }
 
@@ -69,7 +67,7 @@ impl Source {
         let client = self
             .client()
             .await
-            .map_err(|error| ConnectionError::BadConnection(error.to_string()))?;
+            .map_err(|error| ConnectionError::BadConnection(format!("{error:#}")))?;
         AsyncPgConnection::try_from(client).await
     }
 }
@@ -84,8 +82,8 @@ pub enum Freshness {
 /// The database of the service: its pools, and the limits and counts around each call.
 pub struct Db {
     source: Source,
-    primary: Pool<AsyncPgConnection>,
-    replica: Option<Pool<AsyncPgConnection>>,
+    primary: Connections,
+    replica: Option<Arc<Replica>>,
     statements: AtomicU64,
     metrics: Arc<Metrics>,
 }
@@ -99,8 +97,8 @@ impl Db {
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
-            primary: pool(source.clone(), connections),
-            replica: replica.map(|replica| pool(replica, connections)),
+            primary: Connections::open(source.clone(), connections),
+            replica: replica.map(|replica| Replica::new(Connections::open(replica, connections))),
             source,
             statements: AtomicU64::new(0),
             metrics,
@@ -122,11 +120,7 @@ impl Db {
 
     /// Connections of the primary: in use and idle.
     pub fn connections(&self) -> (u32, u32) {
-        let state = self.primary.state();
-        (
-            state.connections - state.idle_connections,
-            state.idle_connections,
-        )
+        self.primary.count()
     }
 
     /// Loads all rows of a read. A connection that had died unnoticed costs a second try, not the request; a replica
@@ -141,13 +135,15 @@ impl Db {
         for<'q> &'q Statement<ST>: LoadQuery<'q, AsyncPgConnection, Row>,
         ST: Send + Sync + 'static,
     {
-        if let (Freshness::MayLag, Some(replica)) = (freshness, &self.replica) {
-            match self.try_twice(replica, read).await {
-                Err(Error::Unavailable(reason)) => {
-                    tracing::warn!(
-                        reason,
-                        "the replica does not answer; reading from the primary"
-                    );
+        if let (Freshness::MayLag, Some(replica)) = (freshness, &self.replica)
+            && replica.is_up()
+        {
+            match self.try_twice(&replica.connections, read).await {
+                Err(Error::Unavailable(reason)) => replica.falls(&reason),
+                // Our clock ran out, not PostgreSQL's. This read has waited long enough; others need not.
+                Err(error @ Error::Timeout(CALL_LIMIT)) => {
+                    replica.falls(&error.to_string());
+                    return Err(error);
                 }
                 answered => return answered,
             }
@@ -157,7 +153,7 @@ impl Db {
 
     async fn try_twice<ST, Row>(
         &self,
-        pool: &Pool<AsyncPgConnection>,
+        connections: &Connections,
         read: &Statement<ST>,
     ) -> Result<Vec<Row>, Error>
     where
@@ -167,10 +163,11 @@ impl Db {
     {
         // A pool that was idle while PostgreSQL restarted holds nothing but dead connections, one more than it has can
         // be met in a row; each is thrown out as it is met.
-        let mut tries = pool.state().connections + 1;
+        let (in_use, idle) = connections.count();
+        let mut tries = in_use + idle + 1;
         loop {
             tries = tries.saturating_sub(1);
-            let mut connection = self.checkout(pool).await?;
+            let mut connection = self.checkout(connections).await?;
             match self.call(&mut connection, read).await {
                 Err(Error::Unavailable(_)) if tries > 0 => continue,
                 answered => return answered,
@@ -178,15 +175,9 @@ impl Db {
         }
     }
 
-    async fn checkout<'p>(
-        &self,
-        pool: &'p Pool<AsyncPgConnection>,
-    ) -> Result<PooledConnection<'p, AsyncPgConnection>, Error> {
+    async fn checkout<'p>(&self, connections: &'p Connections) -> Result<Connection<'p>, Error> {
         let asked = Instant::now();
-        let connection = pool.get().await.map_err(|error| match error {
-            RunError::TimedOut => Error::Unavailable("no connection became free".into()),
-            RunError::User(error) => Error::Unavailable(error.to_string()),
-        })?;
+        let connection = connections.get().await?;
         self.metrics.database_wait(asked.elapsed());
         Ok(connection)
     }
@@ -252,7 +243,7 @@ impl Db {
         let started = Instant::now();
         let answer: Result<Vec<i32>, Error> = self
             .try_twice(
-                replica,
+                &replica.connections,
                 &Statement::<diesel::sql_types::Integer>::new("select 1"),
             )
             .await;
@@ -298,21 +289,4 @@ async fn is_broken_soon(connection: &mut AsyncPgConnection) -> bool {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     false
-}
-
-fn pool(source: Source, connections: u32) -> Pool<AsyncPgConnection> {
-    let mut config = ManagerConfig::default();
-    config.recycling_method = RecyclingMethod::Fast;
-    config.custom_setup = Box::new(move |_| {
-        let source = source.clone();
-        async move { source.connect().await }.boxed()
-    });
-    // bb8 closes a connection whose future was cancelled at once, where others leave its transaction open until the
-    // next checkout. Not tested when taken out: that is a round trip for each read, and `load` tries again instead.
-    Pool::builder()
-        .max_size(connections)
-        .test_on_check_out(false)
-        .retry_connection(false)
-        .connection_timeout(CHECKOUT_LIMIT)
-        .build_unchecked(AsyncDieselConnectionManager::new_with_config("", config))
 }

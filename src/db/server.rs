@@ -10,11 +10,16 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::tls::{self, Trust};
 use super::{IDLE_IN_TRANSACTION_LIMIT, STATEMENT_LIMIT};
 
+/// Unless the address says otherwise (`connect_timeout`).
+const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+
 /// Where a server is, and how to speak to it.
 #[derive(Clone)]
 pub struct Server {
     config: Config,
     tls: Option<MakeRustlsConnect>,
+    /// From the first attempt to reach it until it is ready for statements.
+    patience: Duration,
 }
 
 impl Server {
@@ -36,14 +41,18 @@ impl Server {
         if config.get_application_name().is_none() {
             config.application_name("empulse");
         }
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(Duration::from_secs(3));
-        }
+        let a_host = *config.get_connect_timeout().unwrap_or(&CONNECT_LIMIT);
+        config.connect_timeout(a_host);
+        // One after the other, where there are several.
+        let patience = a_host * config.get_hosts().len().max(1) as u32;
         // A host that vanished without a word is noticed by these, and by our own clock beside each statement.
         config.keepalives_idle(Duration::from_secs(30));
         config.keepalives_interval(Duration::from_secs(10));
         config.keepalives_retries(3);
-        config.tcp_user_timeout(Duration::from_secs(15));
+        if config.get_tcp_user_timeout().is_none() {
+            // The same for one that vanished with something of ours on the way, which keepalives wait for.
+            config.tcp_user_timeout(2 * STATEMENT_LIMIT);
+        }
         let tls = match trust {
             None => None,
             Some(trust) => Some(MakeRustlsConnect::new(tls::client_config(
@@ -56,7 +65,11 @@ impl Server {
             Some(Trust::Anyone) if config.get_ssl_mode() != SslMode::Require => SslMode::Prefer,
             Some(_) => SslMode::Require,
         });
-        Ok(Self { config, tls })
+        Ok(Self {
+            config,
+            tls,
+            patience,
+        })
     }
 
     /// A database of the same server by another name.
@@ -66,7 +79,15 @@ impl Server {
     }
 
     /// A plain client; its connection is driven by a task that ends with it.
-    pub async fn connect(&self) -> Result<Client, tokio_postgres::Error> {
+    pub async fn connect(&self) -> anyhow::Result<Client> {
+        // The driver's own limit ends where the socket is open; a frozen server would be waited for without end.
+        match tokio::time::timeout(self.patience, self.greet()).await {
+            Ok(connected) => Ok(connected?),
+            Err(_) => anyhow::bail!("the server did not answer within {:?}", self.patience),
+        }
+    }
+
+    async fn greet(&self) -> Result<Client, tokio_postgres::Error> {
         match &self.tls {
             Some(tls) => {
                 let (client, connection) = self.config.connect(tls.clone()).await?;
