@@ -28,6 +28,7 @@ use super::{
     headers::secure,
     refusal::{internal, of_error, refusal},
 };
+use crate::telemetry;
 
 /// For 405s of endpoints that don't say it themselves (`methods::Methods` does).
 const USUAL_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS, POST");
@@ -224,7 +225,6 @@ impl Account {
         let span = tracing::info_span!(
             "request",
             otel.kind = "server",
-            otel.name = Empty,
             otel.status_code = Empty,
             method,
             path = Empty,
@@ -264,8 +264,7 @@ impl Drop for Account {
         let path = facts.route.as_deref().unwrap_or("unknown");
         let status = facts.status.map(|status| status.as_u16());
         self.span.record("path", path);
-        self.span
-            .record("otel.name", format_args!("{} {path}", facts.method));
+        telemetry::rename(&self.span, format_args!("{} {path}", facts.method));
         if let Some(status) = status {
             self.span.record("status", status);
             if status >= 500 {

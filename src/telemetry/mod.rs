@@ -37,7 +37,7 @@ use url::Url;
 pub use self::metrics::{FieldUsage, Metrics, OpenConnection, Operation, PoolState};
 pub use self::prometheus::Page;
 pub use self::redact::Redacted;
-pub use self::traces::{inject, parent_from_headers};
+pub use self::traces::{inject, parent_from_headers, rename};
 
 use self::lines::Lines;
 use self::logs::{LogFilter, LogLayer};

@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator as _};
-use opentelemetry::trace::{Status, TracerProvider as _};
+use opentelemetry::trace::{Status, TraceContextExt as _, TracerProvider as _};
 use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -158,6 +158,15 @@ pub fn parent_from_headers(traceparent: Option<&str>, tracestate: Option<&str>) 
         .extract_with_context(&Context::new(), &Headers(traceparent, state))
 }
 
+/// Names a span by what was found out since it began. A field `otel.name` that is recorded only then is passed over.
+pub fn rename(span: &tracing::Span, name: fmt::Arguments<'_>) {
+    let context = span.context();
+    let span = context.span();
+    if span.is_recording() {
+        span.update_name(name.to_string());
+    }
+}
+
 /// Hands the headers of the current span's trace to a call to another service; none without a trace.
 pub fn inject(set: impl FnMut(&str, String)) {
     struct Headers<F>(F);
@@ -177,8 +186,6 @@ pub fn inject(set: impl FnMut(&str, String)) {
 
 #[cfg(test)]
 mod tests {
-    use opentelemetry::trace::TraceContextExt as _;
-
     use super::*;
 
     #[test]
