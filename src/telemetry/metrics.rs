@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter, UpDownCounter};
+use opentelemetry::metrics::{
+    Counter, Gauge, Histogram, Meter, MeterProvider as _, NoopMeterProvider, UpDownCounter,
+};
 
 use super::labels::{Labels, OTHER};
 
@@ -146,16 +148,15 @@ impl Metrics {
             ),
             meter,
         };
-        // A chart can tell "well" from "not known" only if there is a first value. Of Redis nothing is
-        // known before it was asked, and without one there is nothing to chart.
+        // A chart can tell "well" from "not known" only if there is a first value.
         metrics.limiter_degraded(false);
         metrics
     }
 
     /// For tests and for commands that export nothing: all is taken, nothing is kept.
     pub fn detached() -> Arc<Self> {
-        // The process' own provider is never set, and so is one that does nothing.
-        Arc::new(Self::new(opentelemetry::global::meter("empulse")))
+        // The SDK's own would complain of each instrument that asks for a value and has nobody to give it to.
+        Arc::new(Self::new(NoopMeterProvider::new().meter("empulse")))
     }
 
     /// The route is its template, never a path that a client wrote.
@@ -269,15 +270,6 @@ impl Metrics {
             .build();
     }
 
-    /// To be called once, where there is a Redis.
-    pub fn observe_redis(&self, is_up: impl Fn() -> bool + Send + Sync + 'static) {
-        self.meter
-            .u64_observable_gauge("empulse_redis_up")
-            .with_description("1 while Redis answers")
-            .with_callback(move |observer| observer.observe(u64::from(is_up()), &[]))
-            .build();
-    }
-
     /// To be called once, for all pools.
     pub fn observe_database_connections(&self, source: PoolState) {
         self.meter
@@ -294,6 +286,15 @@ impl Metrics {
                     }
                 });
             })
+            .build();
+    }
+
+    /// To be called once, where there is a Redis: without one there is nothing to chart.
+    pub fn observe_redis(&self, is_up: impl Fn() -> bool + Send + Sync + 'static) {
+        self.meter
+            .u64_observable_gauge("empulse_redis_up")
+            .with_description("1 while Redis answers")
+            .with_callback(move |observer| observer.observe(u64::from(is_up()), &[]))
             .build();
     }
 
