@@ -169,6 +169,6 @@ async fn connect(url: &Url, usual_port: u16) -> anyhow::Result<TcpStream> {
 }
 
 fn trusted_documents(path: &std::path::Path) -> anyhow::Result<String> {
-    let documents = crate::graphql::read_manifest(path)?;
-    Ok(format!("{} ids and hashes", documents.len()))
+    let known = crate::graphql::check_manifest(path)?;
+    Ok(format!("{known} ids and hashes"))
 }

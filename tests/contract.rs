@@ -3,6 +3,7 @@
 
 mod contract {
     mod imports;
+    mod nulls;
     mod operations;
     mod schema;
 }

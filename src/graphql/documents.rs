@@ -1,19 +1,17 @@
 //! Where an operation's document comes from: the request itself, a text kept under its hash (automatic persisted
 //! queries), or the manifest of those that the service trusts. What was read and found valid once is kept.
 
-use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use moka::sync::Cache as MemoryCache;
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::document::{Document, Limits, TypeModel};
 use super::error::ApiError;
 use super::request::Request;
+use super::trusted::Trusted;
 use crate::app::App;
 
 /// Bytes of text whose documents are kept ready; a parsed document takes some ten times that.
@@ -31,7 +29,7 @@ pub struct Valid {
 
 pub struct Documents {
     valid: MemoryCache<Hash, Arc<Valid>>,
-    trusted: Option<HashMap<String, Arc<str>>>,
+    trusted: Option<Trusted>,
 }
 
 /// A document that a request named or brought.
@@ -49,7 +47,7 @@ pub enum Found {
 }
 
 impl Documents {
-    pub fn new(trusted: Option<HashMap<String, Arc<str>>>) -> Self {
+    pub fn new(trusted: Option<Trusted>) -> Self {
         Self {
             valid: MemoryCache::builder()
                 .max_capacity(KEPT_TEXT)
@@ -88,15 +86,15 @@ impl Documents {
         if let Some(trusted) = &self.trusted {
             let id = match (&persisted, &request.query) {
                 (Some(id), _) => id.clone(),
-                (None, Some(text)) => hex(&hash(text)),
+                (None, Some(text)) => sha256(text),
                 (None, None) => return Err(no_query()),
             };
-            let text = trusted.get(&id).ok_or(ApiError::NotTrusted)?.clone();
+            let text = trusted.text(&id).ok_or(ApiError::NotTrusted)?;
             return self.read(text, types, limits, false);
         }
         match (persisted, &request.query) {
             (Some(id), Some(text)) => {
-                if hex(&hash(text)) != id {
+                if sha256(text) != id {
                     return Err(ApiError::BadRequest(
                         "extensions.persistedQuery.sha256Hash: it is not the SHA-256 of `query`."
                             .into(),
@@ -181,6 +179,11 @@ fn key(hash: &str) -> String {
     format!("document:{hash}")
 }
 
+/// A text's SHA-256, as requests and manifests write it.
+pub fn sha256(text: &str) -> String {
+    hex(&hash(text))
+}
+
 fn hash(text: &str) -> Hash {
     Sha256::digest(text.as_bytes()).into()
 }
@@ -205,51 +208,4 @@ fn unhex(text: &str) -> Option<Hash> {
         *byte = u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()?;
     }
     Some(hash)
-}
-
-/// A manifest of trusted operations, in either of the forms that build tools write.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Manifest {
-    /// Apollo's: `{"format": "apollo-persisted-query-manifest", "version": 1, "operations": [{"id", "body", …}]}`.
-    Apollo { operations: Vec<TrustedOperation> },
-    /// Relay's and others': `{"<hash>": "<document>"}`.
-    Plain(HashMap<String, String>),
-}
-
-#[derive(Deserialize)]
-struct TrustedOperation {
-    id: String,
-    body: String,
-}
-
-/// Reads a manifest. An operation is known by the id that the manifest gives it and by its text's SHA-256.
-pub fn read_manifest(path: &Path) -> anyhow::Result<HashMap<String, Arc<str>>> {
-    use anyhow::Context;
-    let text = std::fs::read_to_string(path).with_context(|| {
-        format!(
-            "EMPULSE_TRUSTED_DOCUMENTS: {} can't be read",
-            path.display()
-        )
-    })?;
-    let manifest: Manifest = serde_json::from_str(&text).with_context(|| {
-        format!(
-            "EMPULSE_TRUSTED_DOCUMENTS: {} is no manifest; {{\"<sha256>\": \"<document>\"}} or Apollo's form is",
-            path.display()
-        )
-    })?;
-    let operations: Vec<(String, String)> = match manifest {
-        Manifest::Apollo { operations } => operations
-            .into_iter()
-            .map(|one| (one.id, one.body))
-            .collect(),
-        Manifest::Plain(operations) => operations.into_iter().collect(),
-    };
-    let mut trusted = HashMap::with_capacity(operations.len() * 2);
-    for (id, body) in operations {
-        let body: Arc<str> = body.into();
-        trusted.insert(hex(&hash(&body)), body.clone());
-        trusted.insert(id.to_ascii_lowercase(), body);
-    }
-    Ok(trusted)
 }

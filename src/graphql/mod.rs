@@ -7,13 +7,16 @@ mod context;
 mod cursor;
 pub mod document;
 mod documents;
+mod engine;
 mod error;
+mod items;
 mod loaders;
 mod node;
 mod page;
 mod rate_limit;
 mod request;
 mod scalars;
+mod trusted;
 mod usage;
 mod validation;
 
@@ -22,11 +25,12 @@ use async_graphql::{
 };
 
 pub use api::Api;
-pub use api::validate;
 pub use context::Budget;
-pub use documents::read_manifest;
-pub use error::ApiError;
+pub use error::{ApiError, Nullable};
+pub use items::Items;
 pub use request::{Answer, Caller, Reply, Request};
+pub use trusted::check_manifest;
+pub use validation::validate;
 
 /// All root fields, a part from each domain.
 #[derive(MergedObject, Default)]
@@ -35,6 +39,8 @@ pub struct Query(
     catalogue::CatalogueQuery,
     rate_limit::RateLimitQuery,
 );
+
+type ApiSchema = Schema<Query, EmptyMutation, EmptySubscription>;
 
 fn builder() -> SchemaBuilder<Query, EmptyMutation, EmptySubscription> {
     Schema::build(Query::default(), EmptyMutation, EmptySubscription)

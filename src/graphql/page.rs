@@ -116,7 +116,7 @@ macro_rules! connection {
         #[async_graphql::Object]
         impl $connection {
             /// The page's items, each with its cursor.
-            async fn edges(&self) -> Vec<$edge<'_>> {
+            async fn edges(&self) -> $crate::graphql::Items<$edge<'_>> {
                 self.0
                     .nodes
                     .iter()
@@ -128,8 +128,8 @@ macro_rules! connection {
             }
 
             /// The page's items.
-            async fn nodes(&self) -> &[$node] {
-                &self.0.nodes
+            async fn nodes(&self) -> $crate::graphql::Items<&$node> {
+                self.0.nodes.iter().collect()
             }
 
             async fn page_info(&self) -> $crate::graphql::page::PageInfo {

@@ -3,5 +3,14 @@
 //! With nothing set the database is the embedded engine. With `DATABASE_URL` it is a server's, made from a template for
 //! each test; with `REDIS_URL` limits and cache are Redis'.
 
+mod authorization;
 mod catalogue;
+mod documents;
+mod migrations;
+mod nulls;
+mod paging;
+mod persisted;
+mod plans;
+mod queries;
+mod schema;
 mod support;

@@ -5,18 +5,22 @@
 mod lexer;
 mod limits;
 mod literal;
+mod merge;
 mod price;
 mod shape;
 #[cfg(test)]
 mod tests;
 mod types;
 mod variables;
+mod written;
+
+use std::collections::HashMap;
 
 use async_graphql::{
     Name, Positioned, Variables,
     parser::{
         self,
-        types::{ExecutableDocument, VariableDefinition},
+        types::{DocumentOperations, ExecutableDocument, OperationDefinition, VariableDefinition},
     },
 };
 
@@ -25,6 +29,7 @@ pub use shape::Shape;
 pub use types::{FieldId, SdlError, TypeId, TypeModel};
 
 use limits::at_most;
+use merge::Plan;
 use price::Price;
 
 /// A document within the limits, with all that can be known of it without variables: what a cache keeps.
@@ -40,6 +45,7 @@ pub struct Operation {
     pub name: Option<Name>,
     pub shape: Shape,
     price: Price,
+    plan: Plan,
     variables: Vec<Positioned<VariableDefinition>>,
 }
 
@@ -60,13 +66,16 @@ impl Document {
             .operations
             .iter()
             .zip(shapes)
-            .map(|((name, definition), shape)| Operation {
-                name: name.cloned(),
-                shape,
-                price: price::of_operation(&ast, &definition.node, model, limits),
-                variables: definition.node.variable_definitions.clone(),
+            .map(|((name, definition), shape)| {
+                Ok(Operation {
+                    name: name.cloned(),
+                    shape,
+                    price: price::of_operation(&ast, &definition.node, model, limits),
+                    plan: merge::plan(&ast, &definition.node, model, limits)?,
+                    variables: definition.node.variable_definitions.clone(),
+                })
             })
-            .collect();
+            .collect::<Result<_, Refusal>>()?;
         Ok(Self { ast, operations })
     }
 
@@ -81,13 +90,61 @@ impl Document {
             (Some(name), operations) => operations
                 .iter()
                 .find(|operation| operation.name.as_deref() == Some(name))
-                .ok_or_else(|| Refusal::Invalid(format!("Unknown operation named \"{name}\"."))),
+                .ok_or_else(|| unknown_operation(name)),
             (None, [only]) => Ok(only),
             (None, _) => Err(Refusal::Invalid(
                 "Must provide operation name if query contains multiple operations.".into(),
             )),
         }
     }
+
+    /// Whether what is written in arguments and defaults fits, once the document is valid otherwise.
+    pub fn check_written(&self, model: &TypeModel, limits: &Limits) -> Result<(), Refusal> {
+        written::check(&self.ast, model, limits)
+    }
+
+    /// What the engine is to run for an operation of this document. The variables are those with their defaults.
+    pub fn executable(
+        &self,
+        operation: &Operation,
+        variables: &Variables,
+        model: &TypeModel,
+        limits: &Limits,
+    ) -> Result<ExecutableDocument, Refusal> {
+        let name = operation.name.as_ref();
+        let (_, written) = self
+            .ast
+            .operations
+            .iter()
+            .find(|(known, _)| *known == name)
+            .ok_or_else(|| unknown_operation(name.map_or("", Name::as_str)))?;
+        let merged = match &operation.plan {
+            Plan::AsWritten => {
+                return Ok(ExecutableDocument {
+                    operations: DocumentOperations::Single(written.clone()),
+                    fragments: self.ast.fragments.clone(),
+                });
+            }
+            Plan::Merged(selections) => selections.clone(),
+            Plan::MergedByVariables => {
+                merge::merged(&self.ast, &written.node, model, limits, variables)?
+            }
+        };
+        let definition = OperationDefinition {
+            ty: written.node.ty,
+            variable_definitions: written.node.variable_definitions.clone(),
+            directives: written.node.directives.clone(),
+            selection_set: merged,
+        };
+        Ok(ExecutableDocument {
+            operations: DocumentOperations::Single(Positioned::new(definition, written.pos)),
+            fragments: HashMap::new(),
+        })
+    }
+}
+
+fn unknown_operation(name: &str) -> Refusal {
+    Refusal::Invalid(format!("Unknown operation named \"{name}\"."))
 }
 
 impl Operation {
@@ -104,6 +161,11 @@ impl Operation {
         limits: &Limits,
     ) -> Result<(), Refusal> {
         variables::check(&self.variables, variables, model, limits)
+    }
+
+    /// The variables, and the defaults of those that were left out.
+    pub fn with_defaults(&self, variables: Variables) -> Variables {
+        variables::with_defaults(&self.variables, variables)
     }
 }
 

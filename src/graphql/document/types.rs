@@ -93,6 +93,7 @@ pub struct TypeModel {
     ids: HashMap<Box<str>, TypeId>,
     names: Vec<Box<str>>,
     kinds: Vec<Kind>,
+    possible: Vec<Vec<TypeId>>,
     fields: Vec<OutputField>,
     query: Option<TypeId>,
     mutation: Option<TypeId>,
@@ -154,6 +155,7 @@ impl TypeModel {
         self.ids.insert(name.into(), id);
         self.names.push(name.into());
         self.kinds.push(Kind::Scalar);
+        self.possible.push(Vec::new());
         id
     }
 
@@ -161,7 +163,13 @@ impl TypeModel {
         let id = self.declare(&definition.name.node);
         let kind = match definition.kind {
             TypeKind::Scalar => Kind::Scalar,
-            TypeKind::Union(_) => Kind::Union,
+            TypeKind::Union(union) => {
+                let members = union.members.iter();
+                self.possible[id.0 as usize] = members
+                    .filter_map(|member| self.type_id(&member.node))
+                    .collect();
+                Kind::Union
+            }
             TypeKind::Enum(definition) => Kind::Enum(
                 definition
                     .values
@@ -180,13 +188,21 @@ impl TypeModel {
                     .iter()
                     .any(|directive| directive.node.name.node == "oneOf"),
             },
-            TypeKind::Object(object) => Kind::Object(
-                object
-                    .fields
-                    .into_iter()
-                    .map(|field| self.define_field(id, field.node))
-                    .collect(),
-            ),
+            TypeKind::Object(object) => {
+                self.possible[id.0 as usize].push(id);
+                for interface in &object.implements {
+                    if let Some(interface) = self.type_id(&interface.node) {
+                        self.possible[interface.0 as usize].push(id);
+                    }
+                }
+                Kind::Object(
+                    object
+                        .fields
+                        .into_iter()
+                        .map(|field| self.define_field(id, field.node))
+                        .collect(),
+                )
+            }
             TypeKind::Interface(interface) => Kind::Interface(
                 interface
                     .fields
@@ -252,6 +268,11 @@ impl TypeModel {
             .map(|(id, field)| (id, self.type_name(field.owner), &*field.name))
     }
 
+    /// The objects that something of this type can be: of an object, itself.
+    pub(super) fn possible(&self, id: TypeId) -> &[TypeId] {
+        &self.possible[id.0 as usize]
+    }
+
     pub(super) fn kind(&self, id: TypeId) -> &Kind {
         &self.kinds[id.0 as usize]
     }
@@ -305,6 +326,23 @@ mod tests {
             .unwrap();
         assert_eq!(top.default, Some(Value::from(10)));
         assert!(!top.is_required());
+    }
+
+    #[test]
+    fn interfaces_and_unions_know_what_they_can_be() {
+        let model = TypeModel::from_sdl(SDL).unwrap();
+        let possible = |name: &str| -> Vec<&str> {
+            let id = model.type_id(name).unwrap();
+            model
+                .possible(id)
+                .iter()
+                .map(|object| model.type_name(*object))
+                .collect()
+        };
+        assert_eq!(possible("SearchResult"), ["Album", "Artist", "Track"]);
+        assert_eq!(possible("UserError"), ["CatalogueError"]);
+        assert_eq!(possible("Track"), ["Track"]);
+        assert_eq!(possible("Role"), [""; 0]);
     }
 
     #[test]

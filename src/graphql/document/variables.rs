@@ -29,6 +29,7 @@ pub(super) fn check(
         model,
         limits,
         values: 0,
+        holds_variables: false,
     };
     for definition in definitions {
         let VariableDefinition {
@@ -58,9 +59,49 @@ pub(super) fn check(
     Ok(())
 }
 
+/// Fills in the defaults of what was left out. The engine knows them in arguments, but not in conditions.
+pub(super) fn with_defaults(
+    definitions: &[Positioned<VariableDefinition>],
+    mut variables: Variables,
+) -> Variables {
+    for definition in definitions {
+        let VariableDefinition {
+            name,
+            default_value,
+            ..
+        } = &definition.node;
+        if let Some(default) = default_value
+            && !variables.contains_key(&name.node)
+        {
+            variables.insert(name.node.clone(), default.node.clone());
+        }
+    }
+    variables
+}
+
+/// Refuses what is written in a document as an argument or a default, where it does not fit. `value` has null in the
+/// place of every variable.
+pub(super) fn check_written(
+    value: &Value,
+    ty: &Type,
+    path: &Path<'_>,
+    model: &TypeModel,
+    limits: &Limits,
+) -> Result<(), Refusal> {
+    let mut checker = Checker {
+        model,
+        limits,
+        values: 0,
+        holds_variables: true,
+    };
+    checker.value(value, ty, path)
+}
+
 /// Where a value stands. It is written out only for a refusal.
-enum Path<'p> {
+pub(super) enum Path<'p> {
     Variable(&'p str),
+    Default(&'p str),
+    Argument(&'p str),
     Field(&'p Path<'p>, &'p str),
     Index(&'p Path<'p>, usize),
 }
@@ -68,7 +109,8 @@ enum Path<'p> {
 impl Display for Path<'_> {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Variable(name) => write!(formatter, "${name}"),
+            Self::Variable(name) | Self::Default(name) => write!(formatter, "${name}"),
+            Self::Argument(name) => formatter.write_str(name),
             Self::Field(parent, name) => write!(formatter, "{parent}.{name}"),
             Self::Index(parent, index) => write!(formatter, "{parent}[{index}]"),
         }
@@ -78,13 +120,21 @@ impl Display for Path<'_> {
 impl Path<'_> {
     fn depth(&self) -> u64 {
         match self {
-            Self::Variable(_) => 0,
+            Self::Variable(_) | Self::Default(_) | Self::Argument(_) => 0,
             Self::Field(parent, _) | Self::Index(parent, _) => parent.depth() + 1,
         }
     }
 
     fn invalid(&self, reason: impl Display) -> Refusal {
-        Refusal::Invalid(format!("Variable \"{self}\" got invalid value; {reason}"))
+        let mut root = self;
+        while let Self::Field(parent, _) | Self::Index(parent, _) = root {
+            root = parent;
+        }
+        Refusal::Invalid(match root {
+            Self::Argument(_) => format!("Argument \"{self}\" got invalid value; {reason}"),
+            Self::Default(_) => format!("Variable \"{self}\" has an invalid default; {reason}"),
+            _ => format!("Variable \"{self}\" got invalid value; {reason}"),
+        })
     }
 }
 
@@ -92,6 +142,8 @@ struct Checker<'m> {
     model: &'m TypeModel,
     limits: &'m Limits,
     values: u64,
+    /// Null may stand for a variable, which is judged when it comes; a null that is written is for validation.
+    holds_variables: bool,
 }
 
 impl Checker<'_> {
@@ -103,7 +155,7 @@ impl Checker<'_> {
             "number of values in the variables",
         )?;
         match (value, &ty.base) {
-            (Value::Null, _) if ty.nullable => Ok(()),
+            (Value::Null, _) if ty.nullable || self.holds_variables => Ok(()),
             (Value::Null, _) => Err(path.invalid(format_args!(
                 "Expected non-nullable type \"{ty}\" not to be null."
             ))),
@@ -198,7 +250,7 @@ impl Checker<'_> {
         if one_of {
             let mut choices = given.iter();
             return match (choices.next(), choices.next()) {
-                (Some((name, Value::Null)), None) => {
+                (Some((name, Value::Null)), None) if !self.holds_variables => {
                     Err(path.invalid(format_args!("Field \"{name}\" must be non-null.")))
                 }
                 (Some(_), None) => Ok(()),
@@ -294,6 +346,17 @@ mod tests {
         fits("$id: ID", json!({}));
         fits("$id: ID", json!({"id": null}));
         fits("", json!({"unknown": [1, {"x": null}]}));
+    }
+
+    #[test]
+    fn defaults_stand_for_what_was_left_out_and_for_nothing_else() {
+        let text = "query ($a: Int = 1, $b: Int = 2, $c: Int = 3, $d: Int) { __typename }";
+        let document = Document::read(text, &MODEL, &Limits::default()).unwrap();
+        let given = Variables::from_json(json!({"b": null, "c": 7, "e": 8}));
+        assert_eq!(
+            document.operation(None).unwrap().with_defaults(given),
+            Variables::from_json(json!({"a": 1, "b": null, "c": 7, "e": 8}))
+        );
     }
 
     #[test]

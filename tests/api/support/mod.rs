@@ -1,7 +1,7 @@
 //! What every test stands on: a service of its own, and words to make data and to ask.
 
 pub mod data;
-mod database;
+pub mod database;
 mod service;
 
-pub use service::{Answer, TestApp};
+pub use service::{Answer, TestApp, config};

@@ -1,0 +1,308 @@
+//! Runs operations that have passed, and tells what came of them: the client as much as they may know, the operator the
+//! rest.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_graphql::{EmptyMutation, EmptySubscription, ObjectType, Schema, ServerError};
+use futures_util::FutureExt;
+use tracing::Instrument;
+
+use super::error::ApiError;
+use super::request::{Answer, Caller, Outcome, mark};
+use crate::telemetry::{self, Metrics};
+
+/// A whole operation without files.
+const OPERATION_LIMIT: Duration = Duration::from_secs(30);
+
+pub struct Engine<Q> {
+    schema: Schema<Q, EmptyMutation, EmptySubscription>,
+    metrics: Arc<Metrics>,
+    limit: Duration,
+}
+
+/// An operation on its way, with what logs and metrics say of it.
+pub struct Run {
+    pub request: async_graphql::Request,
+    pub name: Option<String>,
+    pub price: u64,
+}
+
+impl<Q: ObjectType + 'static> Engine<Q> {
+    pub fn new(schema: Schema<Q, EmptyMutation, EmptySubscription>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            schema,
+            metrics,
+            limit: OPERATION_LIMIT,
+        }
+    }
+
+    /// Whatever happens within an operation ends there: it may neither run for ever nor take the request with it.
+    pub async fn execute(&self, run: Run, caller: &Caller) -> Outcome {
+        let Run {
+            request,
+            name,
+            price,
+        } = run;
+        let name = name.as_deref();
+        let span = tracing::debug_span!("operation", name = name.unwrap_or("anonymous"), price);
+        let started = Instant::now();
+        let running = AssertUnwindSafe(self.schema.execute(request)).catch_unwind();
+        let outcome = match tokio::time::timeout(self.limit, running)
+            .instrument(span)
+            .await
+        {
+            Ok(Ok(response)) => Outcome::Ran {
+                data: response.data,
+                errors: response.errors,
+            },
+            Ok(Err(panic)) => {
+                self.metrics.panic_caught();
+                Outcome::Refused(ApiError::internal(format!(
+                    "a resolver panicked: {}",
+                    said(&*panic)
+                )))
+            }
+            Err(_) => Outcome::Refused(ApiError::Timeout),
+        };
+        self.metrics.graphql_operation(&telemetry::Operation {
+            kind: "query",
+            name,
+            client_name: caller.client_name.as_deref(),
+            client_version: caller.client_version.as_deref(),
+            code: first_code(&outcome),
+            took: started.elapsed(),
+            price,
+        });
+        outcome
+    }
+
+    /// Makes the errors fit for a client, and tells the operator what they hide.
+    pub fn answer(&self, caller: &Caller, mut outcome: Outcome) -> Answer {
+        match &mut outcome {
+            Outcome::Refused(error) => self.report(caller, error, None),
+            Outcome::Invalid(_) => self.metrics.error("GRAPHQL_VALIDATION_FAILED"),
+            Outcome::Ran { errors, .. } => {
+                for error in errors {
+                    self.finish(caller, error);
+                }
+            }
+        }
+        Answer {
+            outcome,
+            correlation_id: caller.correlation_id.clone(),
+        }
+    }
+
+    fn finish(&self, caller: &Caller, error: &mut ServerError) {
+        let cause = error
+            .source
+            .as_ref()
+            .and_then(|source| source.downcast_ref::<ApiError>());
+        match cause {
+            Some(cause) => {
+                let extensions = cause.extensions();
+                self.report(caller, cause, Some(error));
+                error.extensions = Some(extensions);
+            }
+            // The engine's own word on an argument: a custom scalar that could not be read.
+            None => {
+                let bad_request = ApiError::BadRequest(String::new());
+                error.extensions = Some(bad_request.extensions());
+                self.metrics.error(bad_request.code());
+            }
+        }
+        mark(error, &caller.correlation_id);
+    }
+
+    fn report(&self, caller: &Caller, error: &ApiError, field: Option<&ServerError>) {
+        self.metrics.error(error.code());
+        let Some(cause) = error.cause() else { return };
+        let path = field.map(|error| path(error)).unwrap_or_default();
+        let correlation_id = &caller.correlation_id;
+        match error {
+            ApiError::Internal(_) => {
+                tracing::error!(
+                    correlation_id,
+                    path,
+                    cause,
+                    "an operation failed by our fault"
+                );
+            }
+            _ => tracing::warn!(
+                correlation_id,
+                path,
+                cause,
+                code = error.code(),
+                "an operation was not served"
+            ),
+        }
+    }
+}
+
+/// The first error's code, for metrics.
+fn first_code(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Refused(error) => error.code(),
+        Outcome::Invalid(_) => "GRAPHQL_VALIDATION_FAILED",
+        Outcome::Ran { errors, .. } => errors.first().map_or("OK", |error| {
+            error
+                .source
+                .as_ref()
+                .and_then(|source| source.downcast_ref::<ApiError>())
+                .map_or("BAD_REQUEST", ApiError::code)
+        }),
+    }
+}
+
+fn path(error: &ServerError) -> String {
+    use async_graphql::PathSegment;
+    let segments = error.path.iter().map(|segment| match segment {
+        PathSegment::Field(name) => name.clone(),
+        PathSegment::Index(index) => index.to_string(),
+    });
+    segments.collect::<Vec<_>>().join(".")
+}
+
+/// What a panic said, if it said it in words.
+fn said(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a word")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::Mutex;
+
+    use async_graphql::Object;
+    use serde_json::{Value, json};
+    use tracing_subscriber::fmt::MakeWriter;
+
+    use super::*;
+    use crate::accounts::Actor;
+
+    struct Query;
+
+    #[Object]
+    impl Query {
+        async fn fine(&self) -> i32 {
+            1
+        }
+
+        async fn panics(&self) -> Option<i32> {
+            explode("at once")
+        }
+
+        async fn panics_later(&self) -> Option<i32> {
+            tokio::task::yield_now().await;
+            explode("a step later")
+        }
+
+        async fn never(&self) -> Option<i32> {
+            std::future::pending().await
+        }
+    }
+
+    fn explode(said: &str) -> Option<i32> {
+        panic!("{said}");
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl<'a> MakeWriter<'a> for Lines {
+        type Writer = Self;
+
+        fn make_writer(&'a self) -> Self {
+            self.clone()
+        }
+    }
+
+    impl Lines {
+        fn take(&self) -> String {
+            String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
+        }
+    }
+
+    async fn answer(engine: &Engine<Query>, query: &str) -> Value {
+        let caller = Caller {
+            actor: Actor::Anonymous,
+            address: String::new(),
+            correlation_id: "trace-me-by-this".into(),
+            client_name: None,
+            client_version: None,
+            only_queries: false,
+        };
+        let run = Run {
+            request: async_graphql::Request::new(query),
+            name: None,
+            price: 1,
+        };
+        let outcome = engine.execute(run, &caller).await;
+        serde_json::to_value(engine.answer(&caller, outcome)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_internal_error_that_the_log_explains_and_the_next_operation_runs() {
+        let schema = Schema::new(Query, EmptyMutation, EmptySubscription);
+        let engine = Engine::new(schema, Metrics::detached());
+        let lines = Lines::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(lines.clone())
+            .with_ansi(false)
+            .finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        for (query, said) in [
+            ("{ fine panics }", "a resolver panicked: at once"),
+            ("{ fine panicsLater }", "a resolver panicked: a step later"),
+        ] {
+            assert_eq!(
+                answer(&engine, query).await,
+                json!({ "errors": [{
+                    "message": "Something went wrong on our side.",
+                    "extensions": { "code": "INTERNAL", "correlationId": "trace-me-by-this" },
+                }] })
+            );
+            let logged = lines.take();
+            assert_eq!(logged.lines().count(), 1, "{logged}");
+            assert!(logged.contains("ERROR"), "{logged}");
+            assert!(logged.contains(said), "{logged}");
+            assert!(logged.contains("trace-me-by-this"), "{logged}");
+            assert_eq!(
+                answer(&engine, "{ fine }").await,
+                json!({ "data": { "fine": 1 } })
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn an_operation_that_takes_too_long_is_ended() {
+        let schema = Schema::new(Query, EmptyMutation, EmptySubscription);
+        let engine = Engine {
+            limit: Duration::from_millis(20),
+            ..Engine::new(schema, Metrics::detached())
+        };
+        assert_eq!(
+            answer(&engine, "{ fine never }").await,
+            json!({ "errors": [{
+                "message": "This took too long. Try again, or ask for less.",
+                "extensions": { "code": "TIMEOUT" },
+            }] })
+        );
+    }
+}
