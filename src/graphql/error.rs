@@ -144,7 +144,7 @@ impl ApiError {
 
 /// Whole seconds, never fewer than are needed.
 fn seconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis().div_ceil(1_000))
+    u64::try_from(duration.as_micros().div_ceil(1_000_000))
         .unwrap_or(u64::MAX)
         .max(1)
 }

@@ -28,7 +28,7 @@ pub use api::Api;
 pub use context::Budget;
 pub use error::{ApiError, Nullable};
 pub use items::Items;
-pub use request::{Answer, Caller, Reply, Request};
+pub use request::{Answer, Caller, Object, Reply, Request};
 pub use trusted::check_manifest;
 pub use validation::validate;
 

@@ -1,8 +1,13 @@
 //! What a client sends, and what it gets back, apart from how it travels.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use async_graphql::{ServerError, Value, Variables};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::context::Budget;
 use super::error::ApiError;
@@ -18,7 +23,7 @@ pub struct Request {
     pub operation_name: Option<String>,
     #[serde(default)]
     pub variables: Option<Variables>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub extensions: Option<RequestExtensions>,
     /// The id of a persisted document, as the draft for those has it.
     #[serde(default)]
@@ -28,7 +33,7 @@ pub struct Request {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestExtensions {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub persisted_query: Option<PersistedQuery>,
 }
 
@@ -38,6 +43,39 @@ pub struct PersistedQuery {
     #[serde(default)]
     pub version: Option<u32>,
     pub sha256_hash: String,
+}
+
+/// What is read from an object and from nothing else. By itself, a derived reader takes a list as well, for the members
+/// in the order in which they stand here.
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OnlyObject<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for OnlyObject<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(OnlyObject(PhantomData))
+    }
+}
+
+fn object<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    let read = Option::<Object<T>>::deserialize(deserializer)?;
+    Ok(read.map(|Object(inner)| inner))
 }
 
 /// Who sends a request.

@@ -11,10 +11,11 @@ use serde::Deserialize;
 use super::body::{self, BodyError, BodyLimits};
 use super::client_address::ClientAddress;
 use super::correlation::CorrelationId;
+use super::headers::vary;
 use super::media_type::{self, Accepted};
 use super::{Standing, pages};
 use crate::accounts::Actor;
-use crate::graphql::{Answer, Api, ApiError, Budget, Caller, Reply, Request};
+use crate::graphql::{Answer, Api, ApiError, Budget, Caller, Object, Reply, Request};
 
 /// Bodies without files.
 const BODY_LIMIT: usize = 1_000_000;
@@ -97,7 +98,10 @@ impl Endpoint for GraphQl {
     type Output = Response;
 
     async fn call(&self, request: HttpRequest) -> poem::Result<Response> {
-        Ok(self.serve(request).await)
+        let mut response = self.serve(request).await;
+        // A page, or data in one of two forms.
+        vary(response.headers_mut(), "Accept");
+        Ok(response)
     }
 }
 
@@ -176,7 +180,8 @@ fn from_query(query: &str) -> Result<Asked, ApiError> {
             query: parameters.query,
             operation_name: parameters.operation_name.filter(|name| !name.is_empty()),
             variables: json_parameter::<Variables>("variables", parameters.variables)?,
-            extensions: json_parameter("extensions", parameters.extensions)?,
+            extensions: json_parameter("extensions", parameters.extensions)?
+                .map(|Object(extensions)| extensions),
             document_id: None,
         }],
         is_batch: false,
@@ -187,12 +192,12 @@ fn json_parameter<T: for<'de> Deserialize<'de>>(
     name: &str,
     text: Option<String>,
 ) -> Result<Option<T>, ApiError> {
-    match text.filter(|text| !text.is_empty()) {
-        Some(text) => serde_json::from_str(&text).map_err(|error| {
-            ApiError::BadRequest(format!("{name}: a JSON object is expected ({error})."))
-        }),
-        None => Ok(None),
-    }
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    serde_json::from_str(&text).map_err(|error| {
+        ApiError::BadRequest(format!("{name}: a JSON object is expected ({error})."))
+    })
 }
 
 /// The operations in a body; or, where there is no body to read them from, the answer.
@@ -235,10 +240,11 @@ fn parse(bytes: &Bytes) -> Result<Asked, ApiError> {
         ))
     };
     let is_batch = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-    let requests = match is_batch {
+    let objects: Vec<Object<Request>> = match is_batch {
         true => serde_json::from_slice(bytes).map_err(wrong)?,
         false => vec![serde_json::from_slice(bytes).map_err(wrong)?],
     };
+    let requests = objects.into_iter().map(|Object(request)| request).collect();
     Ok(Asked { requests, is_batch })
 }
 
@@ -287,11 +293,9 @@ fn tell_retry(headers: &mut HeaderMap, error: &ApiError) {
 /// As the IETF's draft on rate limit headers has them.
 fn tell_budget(headers: &mut HeaderMap, budget: &Budget) {
     let policy = format!("\"points\";q={};w=60", budget.limit);
-    let left = format!(
-        "\"points\";r={};t={}",
-        budget.remaining,
-        budget.reset_after.as_secs()
-    );
+    // Rounded up: who comes back then must not be too early.
+    let reset = budget.reset_after.as_micros().div_ceil(1_000_000);
+    let left = format!("\"points\";r={};t={reset}", budget.remaining);
     for (name, value) in [("ratelimit-policy", policy), ("ratelimit", left)] {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(name, value);

@@ -39,8 +39,6 @@ impl Page {
         Response::builder()
             .header(header::CONTENT_TYPE, "text/html; charset=utf-8")
             .header(header::CONTENT_SECURITY_POLICY, &self.csp)
-            // The console's address answers programs with data.
-            .header(header::VARY, "Accept")
             .body(self.html.clone())
     }
 }
