@@ -1,5 +1,11 @@
 //! The commands. What they do stands in the library.
 
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a command answers who typed it, on the terminal"
+)]
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,8 @@
 //! What stands written against what is: the schema, the operations that clients send, the direction of imports. Without
 //! a database.
 
+#![cfg(test)]
+
 mod contract {
     mod imports;
     mod nulls;

@@ -16,7 +16,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// Where a server is, and how to speak to it.
 #[derive(Clone)]
 pub struct Server {
-    config: Config,
+    // Boxed, as it is large and stands beside a handle in `Source`.
+    config: Box<Config>,
     tls: Option<MakeRustlsConnect>,
     /// From the first attempt to reach it until it is ready for statements.
     patience: Duration,
@@ -66,7 +67,7 @@ impl Server {
             Some(_) => SslMode::Require,
         });
         Ok(Self {
-            config,
+            config: Box::new(config),
             tls,
             patience,
         })

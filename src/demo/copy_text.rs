@@ -50,7 +50,8 @@ impl CopyText {
 
     pub fn integer(&mut self, cell: impl Into<i64>) -> &mut Self {
         self.begin_cell();
-        write!(self.buffer, "{}", cell.into()).expect("a buffer in memory takes all");
+        // A buffer in memory takes all.
+        let _ = write!(self.buffer, "{}", cell.into());
         self
     }
 

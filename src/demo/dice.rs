@@ -38,6 +38,10 @@ impl Dice {
     }
 
     /// The choice whose weight is hit; weights are shares of their sum.
+    #[expect(
+        clippy::expect_used,
+        reason = "a draw is below the sum of the weights, so one of them is hit"
+    )]
     pub fn pick_weighted<'a, T>(&mut self, choices: &'a [T], weight: impl Fn(&T) -> u32) -> &'a T {
         let mut left = self.below(choices.iter().map(&weight).sum());
         choices

@@ -257,6 +257,10 @@ impl Encoder {
         }
     }
 
+    #[expect(
+        clippy::expect_used,
+        reason = "rows are numbers and texts under names; nothing of that can fail to be JSON"
+    )]
     fn rows<'a, R: Row + 'a>(&mut self, rows: impl Iterator<Item = &'a R>) -> Encoded {
         match self {
             Self::Copy(copy) => {

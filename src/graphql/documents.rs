@@ -33,6 +33,10 @@ pub struct Documents {
 }
 
 /// A document that a request named or brought.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "taken apart by who asked for it, and kept by nobody"
+)]
 pub enum Found {
     /// Known to be valid.
     Valid(Arc<Valid>),

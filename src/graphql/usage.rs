@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::document::{FieldId, TypeModel};
+use crate::telemetry;
 
 /// One counter a field, so that counting costs a request no more than an addition for each field it names.
 pub struct FieldUsage {
@@ -29,7 +30,7 @@ impl FieldUsage {
     }
 
     /// The counts as the telemetry reads them: only of fields that were ever asked for.
-    pub fn source(self: Arc<Self>) -> Arc<dyn Fn(&mut dyn FnMut(&str, u64)) + Send + Sync> {
+    pub fn source(self: Arc<Self>) -> telemetry::FieldUsage {
         Arc::new(move |observe| {
             for (name, count) in &self.fields {
                 match count.load(Ordering::Relaxed) {

@@ -11,9 +11,6 @@ fn the_served_schema_is_the_one_that_stands_written() {
     assert!(
         written == served,
         "schema.graphql is not what is served, from line {} on; write it anew by `empulse schema > schema.graphql`",
-        differing.map_or_else(
-            || written.lines().count().min(served.lines().count()),
-            |line| line
-        ) + 1
+        differing.unwrap_or_else(|| written.lines().count().min(served.lines().count())) + 1
     );
 }
