@@ -3,11 +3,15 @@
 //! With nothing set the database is the embedded engine. With `DATABASE_URL` it is a server's, made from a template for
 //! each test; with `REDIS_URL` limits and cache are Redis'.
 
+#![cfg(test)]
+
 mod authorization;
 mod catalogue;
 mod documents;
+mod http;
 mod migrations;
 mod nulls;
+mod page;
 mod paging;
 mod persisted;
 mod plans;
