@@ -1,0 +1,181 @@
+//! Reads that may lag go to the replica while there is one, and to the primary while there is none.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::support::{
+    Came, Cluster, Folder, Load, PostgresServer, Service, eventually, free_port, run, summary,
+};
+
+const TITLES: &str = "{ tracks(first: 5) { nodes { title } } }";
+
+/// Different seeds make catalogues that have nothing in common.
+fn fill(url: &str, seed: &str) {
+    let folder = Folder::new();
+    let ran = run(
+        &["demo", "--tracks", "60", "--seed", seed],
+        &[
+            ("DATABASE_URL", url),
+            ("EMPULSE_DATA_DIR", folder.path().to_str().unwrap()),
+        ],
+    );
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}
+
+async fn readiness(service: &Service) -> (u16, Value, Value) {
+    let mut answer = service.get("/health/ready").await.unwrap();
+    let replica = answer.body["dependencies"]["replica"]["state"].take();
+    (answer.status, answer.body["status"].take(), replica)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_come_from_the_replica_and_from_the_primary_while_it_is_away() {
+    let what = "reads from a replica";
+    let Some(server) = PostgresServer::at_hand(what) else {
+        return;
+    };
+    let Some(cluster) = Cluster::start(what) else {
+        return;
+    };
+    let primary = server.database().await;
+    fill(&primary.url, "1");
+    fill(&cluster.url(), "2");
+    let folder = Folder::new();
+    let alone = Service::ready(&folder, &[("DATABASE_URL", &primary.url)]).await;
+    let of_primary = alone.data(TITLES).await;
+    assert_eq!(readiness(&alone).await, (200, "up".into(), Value::Null));
+    alone.stops().await;
+
+    let settings = [
+        ("DATABASE_URL", primary.url.as_str()),
+        ("DATABASE_REPLICA_URL", &cluster.url()),
+    ];
+    let service = Service::ready(&folder, &settings).await;
+    let of_replica = service.data(TITLES).await;
+    assert_ne!(of_replica, of_primary);
+    assert_eq!(readiness(&service).await, (200, "up".into(), "up".into()));
+
+    // It goes under load: nobody's read fails, and after the first they don't wait for it either.
+    let load = Load::start(&service, 4, TITLES);
+    sleep(Duration::from_millis(500)).await;
+    cluster.stop("immediate");
+    let gone = Instant::now();
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(
+        readiness(&service).await,
+        (200, "degraded".into(), "down".into())
+    );
+    cluster.run();
+    let back = Instant::now();
+    eventually(
+        "the replica is read again",
+        Duration::from_secs(5),
+        async || (service.data(TITLES).await == of_replica).then_some(()),
+    )
+    .await;
+    println!("the replica was read again after {:.1?}", back.elapsed());
+    let asked = load.end().await;
+    println!("while the replica was away: {}", summary(&asked));
+    for one in &asked {
+        let Came::Data(data) = &one.came else {
+            panic!("{one:?}")
+        };
+        assert!(*data == of_replica || *data == of_primary, "{one:?}");
+        assert!(one.took < Duration::from_secs(5), "{one:?}");
+        if gone + Duration::from_secs(4) < one.began && one.began < back {
+            assert_eq!(*data, of_primary);
+            assert!(one.took < Duration::from_millis(500), "{one:?}");
+        }
+    }
+    assert_eq!(readiness(&service).await, (200, "up".into(), "up".into()));
+    service.stops().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_is_not_there_does_not_slow_down_every_read() {
+    let Some(server) = PostgresServer::at_hand("a replica that is not there") else {
+        return;
+    };
+    let primary = server.database().await;
+    fill(&primary.url, "1");
+    let folder = Folder::new();
+    let nowhere = format!("postgres://postgres@127.0.0.1:{}/postgres", free_port());
+    let settings = [
+        ("DATABASE_URL", primary.url.as_str()),
+        ("DATABASE_REPLICA_URL", &nowhere),
+    ];
+    let service = Service::ready(&folder, &settings).await;
+    let asked = Instant::now();
+    let shown = service.data(TITLES).await;
+    println!(
+        "the first read without the replica took {:.1?}",
+        asked.elapsed()
+    );
+    assert_eq!(shown["tracks"]["nodes"].as_array().map(Vec::len), Some(5));
+    let asked = Instant::now();
+    for _ in 0..10 {
+        service.data(TITLES).await;
+    }
+    assert!(
+        asked.elapsed() < Duration::from_secs(2),
+        "ten reads took {:?}",
+        asked.elapsed()
+    );
+    assert_eq!(
+        readiness(&service).await,
+        (200, "degraded".into(), "down".into())
+    );
+    service.stops().await;
+}
+
+/// It takes connections and says nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_freezes_is_left_alone() {
+    let what = "a replica that freezes";
+    let Some(server) = PostgresServer::at_hand(what) else {
+        return;
+    };
+    let Some(cluster) = Cluster::start(what) else {
+        return;
+    };
+    let primary = server.database().await;
+    fill(&primary.url, "1");
+    fill(&cluster.url(), "2");
+    let folder = Folder::new();
+    let settings = [
+        ("DATABASE_URL", primary.url.as_str()),
+        ("DATABASE_REPLICA_URL", &cluster.url()),
+    ];
+    let service = Service::ready(&folder, &settings).await;
+    let of_replica = service.data(TITLES).await;
+    cluster.freeze();
+    let asked = Instant::now();
+    let first = service.ask(TITLES).await.unwrap();
+    println!(
+        "the first read of a frozen replica: {} after {:.1?}",
+        first.status,
+        asked.elapsed()
+    );
+    assert!(
+        asked.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        asked.elapsed()
+    );
+    let asked = Instant::now();
+    assert_ne!(service.data(TITLES).await, of_replica);
+    assert!(
+        asked.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        asked.elapsed()
+    );
+    cluster.thaw();
+    eventually(
+        "the replica is read again",
+        Duration::from_secs(8),
+        async || (service.data(TITLES).await == of_replica).then_some(()),
+    )
+    .await;
+    service.stops().await;
+}
