@@ -119,7 +119,7 @@ impl<Q: ObjectType + 'static> Engine<Q> {
     fn report(&self, caller: &Caller, error: &ApiError, field: Option<&ServerError>) {
         self.metrics.error(error.code());
         let Some(cause) = error.cause() else { return };
-        let path = field.map(|error| path(error)).unwrap_or_default();
+        let path = field.map(path).unwrap_or_default();
         let correlation_id = &caller.correlation_id;
         match error {
             ApiError::Internal(_) => {

@@ -102,14 +102,14 @@ fn limits() -> Vec<(String, String, String)> {
         ),
         limit(
             "number of tokens in the document",
-            4_000,
-            tokens(4_000),
+            2_000,
+            tokens(2_000),
             tokens(4_001),
         ),
         limit(
             "length of the document in bytes",
-            131_072,
-            of_bytes(131_072),
+            65_536,
+            of_bytes(65_536),
             of_bytes(131_073),
         ),
         limit(

@@ -5,6 +5,8 @@
 //! of their own, and end with it. A server at `DATABASE_URL` is only given databases that are dropped again. What can't
 //! be run where the suite runs says so on the standard error.
 
+#![cfg(test)]
+
 mod commands;
 mod fleet;
 mod lifecycle;

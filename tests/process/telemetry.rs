@@ -120,6 +120,7 @@ async fn collector() -> (String, Posts, CancellationToken) {
         endpoint.map_to_response(),
         stop.clone(),
         ServerLimits::default(),
+        empulse::telemetry::Metrics::detached(),
     ));
     (url, posts, stop)
 }

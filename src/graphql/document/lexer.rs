@@ -223,10 +223,10 @@ mod tests {
                 .map(|refusal| refusal.to_string())
         };
 
-        assert_eq!(refusal(&"a ".repeat(4_000)), None);
+        assert_eq!(refusal(&"a ".repeat(2_000)), None);
         assert_eq!(
             refusal(&"a ".repeat(4_001)).as_deref(),
-            Some("The number of tokens in the document is 4001; at most 4000 is allowed.")
+            Some("The number of tokens in the document is 2001; at most 2000 is allowed.")
         );
         assert_eq!(refusal(&"[".repeat(64)), None);
         assert_eq!(
@@ -238,10 +238,10 @@ mod tests {
             refusal(&"@a ".repeat(51)).as_deref(),
             Some("The number of directives in the document is 51; at most 50 is allowed.")
         );
-        assert_eq!(refusal(&" ".repeat(131_072)), None);
+        assert_eq!(refusal(&" ".repeat(65_536)), None);
         assert_eq!(
             refusal(&" ".repeat(131_073)).as_deref(),
-            Some("The length of the document in bytes is 131073; at most 131072 is allowed.")
+            Some("The length of the document in bytes is 65537; at most 65536 is allowed.")
         );
         assert_eq!(refusal(&"a".repeat(255)), None);
         assert_eq!(

@@ -51,8 +51,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            text_bytes: 128 * 1024,
-            tokens: 4_000,
+            text_bytes: 64 * 1024,
+            tokens: 2_000,
             word_bytes: 255,
             brackets: 64,
             directives: 50,

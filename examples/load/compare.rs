@@ -1,0 +1,99 @@
+//! The main measurement: each workload by the service and by pgbench, in turn, round by round.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::client::{Load, Until};
+use super::process;
+use super::report::{Beside, Compared, Round};
+use super::service::Service;
+use super::workloads::{self, Name, Workload};
+use super::{Bench, pgbench};
+
+/// Before each half that the service has, so that its connections are made and their plans kept. pgbench begins cold,
+/// which costs it less than a hundredth of its time.
+const WARM_UP: Duration = Duration::from_millis(500);
+
+struct Contender {
+    name: Name,
+    load: Load,
+    script: Option<pgbench::Script>,
+}
+
+pub async fn run(bench: &Bench) -> anyhow::Result<Vec<Compared>> {
+    let samples = bench.database.samples().await?;
+    let mut service = bench.service().await?;
+    service.first_answer(&workloads::page()).await?;
+    let contenders: Vec<_> = workloads::all(&service, &samples)
+        .await?
+        .into_iter()
+        .filter(|workload| bench.wants(workload.name))
+        .map(|workload| contender(bench, &service, workload))
+        .collect();
+    let mut rounds: Vec<Vec<Round>> = contenders.iter().map(|_| Vec::new()).collect();
+    // Round by round rather than workload by workload: what slows the machine down for a while slows them all.
+    for number in 1..=bench.arguments.rounds {
+        for (contender, rounds) in contenders.iter().zip(&mut rounds) {
+            let name = contender.name.as_str();
+            eprintln!("round {number} of {}: {name} …", bench.arguments.rounds);
+            rounds.push(round(bench, &service, contender).await?);
+        }
+    }
+    service.stop().await?;
+    let compared = contenders.iter().zip(rounds);
+    Ok(compared
+        .map(|(contender, rounds)| Compared::of(contender.name, rounds))
+        .collect())
+}
+
+fn contender(bench: &Bench, service: &Service, workload: Workload) -> Contender {
+    Contender {
+        name: workload.name,
+        load: Load {
+            address: service.address,
+            connections: bench.connections(),
+            kinds: Arc::new([workload.requests]),
+        },
+        script: workload.script,
+    }
+}
+
+async fn round(bench: &Bench, service: &Service, contender: &Contender) -> anyhow::Result<Round> {
+    contender.load.run(Until::Passed(WARM_UP)).await?;
+    let memory_before = process::memory(service.pid)?;
+    let own = std::process::id();
+    let cpu_before = (process::cpu(service.pid)?, process::cpu(own)?);
+    let measured = contender.load.run(Until::Passed(bench.seconds())).await?;
+    let cpu_after = (process::cpu(service.pid)?, process::cpu(own)?);
+    let memory_after = process::memory(service.pid)?;
+
+    let per_second = measured.per_second();
+    let for_a_thousand = |before: Duration, after: Duration| {
+        (after - before).as_secs_f64() * 1_000.0 / measured.answers.max(1) as f64
+    };
+    let beside = match &contender.script {
+        Some(script) => {
+            let (database, scratch) = (bench.database.url(), &bench.scratch);
+            let figures = script
+                .run(database, scratch, bench.connections(), bench.seconds())
+                .await?;
+            Some(Beside {
+                per_second: figures.per_second,
+                mean_latency_ms: figures.mean_latency_ms,
+                ratio: per_second / figures.per_second,
+            })
+        }
+        None => None,
+    };
+    Ok(Round {
+        per_second,
+        p50_ms: measured.percentile_ms(50),
+        p95_ms: measured.percentile_ms(95),
+        p99_ms: measured.percentile_ms(99),
+        cpu_seconds_a_thousand: for_a_thousand(cpu_before.0, cpu_after.0),
+        client_cpu_seconds_a_thousand: for_a_thousand(cpu_before.1, cpu_after.1),
+        resident_bytes_before: memory_before.resident_bytes,
+        resident_bytes_after: memory_after.resident_bytes,
+        pgbench: beside,
+    })
+}
