@@ -104,13 +104,13 @@ fn limits() -> Vec<(String, String, String)> {
             "number of tokens in the document",
             2_000,
             tokens(2_000),
-            tokens(4_001),
+            tokens(2_001),
         ),
         limit(
             "length of the document in bytes",
             65_536,
             of_bytes(65_536),
-            of_bytes(131_073),
+            of_bytes(65_537),
         ),
         limit(
             "length of the longest name or number in bytes",

@@ -35,7 +35,7 @@ fn failed() -> ApiError {
 
 /// What a field comes to in its own time.
 async fn in_time<T>(ctx: &Context<'_>, found: T) -> T {
-    if *ctx.data_unchecked::<Pace>() == Pace::Later {
+    if *ctx.data::<Pace>().unwrap() == Pace::Later {
         tokio::task::yield_now().await;
     }
     found
@@ -354,7 +354,8 @@ impl Mutation {
 /// How often mutations ran is a part of their answer.
 fn done(ctx: &Context<'_>) -> Thing {
     let ran = ctx
-        .data_unchecked::<Arc<Ran>>()
+        .data::<Arc<Ran>>()
+        .unwrap()
         .0
         .fetch_add(1, Ordering::Relaxed)
         + 1;

@@ -225,7 +225,7 @@ mod tests {
 
         assert_eq!(refusal(&"a ".repeat(2_000)), None);
         assert_eq!(
-            refusal(&"a ".repeat(4_001)).as_deref(),
+            refusal(&"a ".repeat(2_001)).as_deref(),
             Some("The number of tokens in the document is 2001; at most 2000 is allowed.")
         );
         assert_eq!(refusal(&"[".repeat(64)), None);
@@ -240,7 +240,7 @@ mod tests {
         );
         assert_eq!(refusal(&" ".repeat(65_536)), None);
         assert_eq!(
-            refusal(&" ".repeat(131_073)).as_deref(),
+            refusal(&" ".repeat(65_537)).as_deref(),
             Some("The length of the document in bytes is 65537; at most 65536 is allowed.")
         );
         assert_eq!(refusal(&"a".repeat(255)), None);
