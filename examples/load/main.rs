@@ -43,13 +43,13 @@ mod report;
 mod scratch;
 mod service;
 mod start;
+mod tables;
 mod workloads;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::{Parser, value_parser};
 use empulse::demo;
 
@@ -202,12 +202,15 @@ async fn with_database(arguments: Arguments) -> anyhow::Result<ExitCode> {
     };
     // The service and pgbench are gone by now, also when they were interrupted: each ends with the future that ran it.
     let dropped = bench.database.close().await;
+    if let Err(error) = &dropped {
+        eprintln!("the database could not be dropped: {error:#}");
+    }
     let report = measured?;
     match bench.arguments.json {
         true => println!("{}", serde_json::to_string_pretty(&report)?),
         false => println!("{report}"),
     }
-    dropped.context("the database could not be dropped")?;
+    dropped?;
     if let Some(failure) = report.figures.failure() {
         anyhow::bail!("{failure}");
     }

@@ -8,6 +8,7 @@
 mod authorization;
 mod catalogue;
 mod documents;
+mod hostile;
 mod http;
 mod migrations;
 mod nulls;

@@ -113,7 +113,8 @@ async fn everything(client: &Client) -> BTreeSet<String> {
              union all
              select 'function ' || oid::regprocedure from pg_proc where pronamespace = 'public'::regnamespace
              union all
-             select 'type ' || typname from pg_type where typnamespace = 'public'::regnamespace and typtype in ('e', 'd')
+             select 'type ' || typname
+               from pg_type where typnamespace = 'public'::regnamespace and typtype in ('e', 'd')
              union all
              select 'trigger ' || tgname || ' ' || tgrelid::regclass from pg_trigger where not tgisinternal
              union all

@@ -84,7 +84,10 @@ async fn a_field_that_must_not_be_null_nulls_its_nearest_nullable_ancestor() {
     let app = TestApp::new().await;
     Maker::new(app.sql().await).artist("ana", "Ana").await;
     let answer = app
-        .query("{ artist(slug: \"ana\") { name tracks(first: 0) { nodes { id } } } nobody: artist(slug: \"no\") { name } }")
+        .query(
+            "{ artist(slug: \"ana\") { name tracks(first: 0) { nodes { id } } }
+               nobody: artist(slug: \"no\") { name } }",
+        )
         .await;
     assert_came_to(
         &answer,
@@ -123,7 +126,10 @@ async fn what_is_asked_for_twice_under_one_name_is_one_field() {
     make.track(artist, NewTrack::default()).await;
 
     let answer = app
-        .query("{ artist(slug: \"ana\") { name } artist(slug: \"ana\") { tracks(first: 0) { nodes { id } } } }")
+        .query(
+            "{ artist(slug: \"ana\") { name }
+               artist(slug: \"ana\") { tracks(first: 0) { nodes { id } } } }",
+        )
         .await;
     assert_came_to(
         &answer,
@@ -139,7 +145,8 @@ async fn what_is_asked_for_twice_under_one_name_is_one_field() {
         json!({ "tracks": { "nodes": [{ "title": "A Song", "artist": { "name": "Ana", "slug": "ana" } }] } })
     );
     let by_interface = format!(
-        "{{ node(id: \"{artist}\") {{ id ... on Node {{ id }} ... on Artist {{ id name }} ... on Artist {{ slug }} }} }}"
+        "{{ node(id: \"{artist}\") {{
+              id ... on Node {{ id }} ... on Artist {{ id name }} ... on Artist {{ slug }} }} }}"
     );
     assert_eq!(
         app.data(&by_interface).await,
@@ -170,8 +177,7 @@ async fn conditions_know_the_defaults_of_their_variables() {
     }
 }
 
-/// A read that fails by our fault: the nullable field is null, the rest stands, and the log has the cause by the id that
-/// the answer names.
+/// A read that fails by our fault: the nullable field is null and the rest stands.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_that_fails_nulls_its_field_and_names_the_id_to_look_for() {
     let app = TestApp::new().await;

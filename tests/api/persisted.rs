@@ -362,7 +362,11 @@ async fn a_manifest_that_can_not_be_served_stops_the_start() {
         ("{}".into(), "holds no operation".into()),
         (apollo(&[]).to_string(), "holds no operation".into()),
         (
-            apollo(&[("a", "Genres", TRUSTED), ("b", "Gone", "query Gone { gone { id } }")]).to_string(),
+            apollo(&[
+                ("a", "Genres", TRUSTED),
+                ("b", "Gone", "query Gone { gone { id } }"),
+            ])
+            .to_string(),
             "holds an operation that is not valid, Gone: Unknown field \"gone\" on type \"Query\"".into(),
         ),
         (

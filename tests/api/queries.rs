@@ -14,17 +14,17 @@ const LARGE: usize = 50;
 
 const ARTIST: &str = "id slug name biography links createdAt";
 const ALBUM: &str = "id title kind releasedOn trackCount totalDurationMs createdAt";
-const TRACK: &str = "id title trackNumber genre { slug name } isExplicit isrc status durationMs playCount publishedAt";
+const TRACK: &str = "id title trackNumber genre { slug name } isExplicit isrc status durationMs \
+                     playCount publishedAt createdAt updatedAt";
 
-/// A list, and the most statements that its pages may cost.
+/// A query that walks lists, and the most statements that it may cost.
 struct Case {
-    /// The lists that are walked, as `Owner.field`.
+    /// As `Owner.field`.
     lists: &'static [&'static str],
-    /// `$n` is the page's size.
-    query: String,
     most: u64,
     /// Where the page's items stand in the answer.
     items: &'static str,
+    query: String,
 }
 
 struct Catalogue {
@@ -41,9 +41,8 @@ async fn catalogue(make: &mut Maker) -> Catalogue {
         tracks: Vec::new(),
     };
     for place in 0..LARGE {
-        let artist = make
-            .artist(&format!("artist-{place}"), &format!("Artist {place}"))
-            .await;
+        let (slug, name) = (format!("artist-{place}"), format!("Artist {place}"));
+        let artist = make.artist(&slug, &name).await;
         made.artists.push(artist);
         let albums = if place == 0 { 2 + LARGE } else { 2 };
         for number in 0..albums {
@@ -68,138 +67,158 @@ async fn catalogue(make: &mut Maker) -> Catalogue {
     made
 }
 
-fn ids(ids: impl IntoIterator<Item = impl ToString>) -> String {
+fn ids(ids: &[impl ToString]) -> String {
     let ids: Vec<String> = ids
-        .into_iter()
+        .iter()
         .map(|id| format!("\"{}\"", id.to_string()))
         .collect();
-    format!("[{}]", ids.join(", "))
+    ids.join(", ")
 }
 
+/// In a query, `ARTIST`, `ALBUM` and `TRACK` are all fields that one has of its own.
 fn cases(made: &Catalogue, size: usize) -> Vec<Case> {
-    let case = |lists, most, items, query: String| Case {
+    let case = |lists, most, items, query: &str| Case {
         lists,
-        query: query.replace("$n", &size.to_string()),
         most,
         items,
+        query: query
+            .replace("$n", &size.to_string())
+            .replace("ARTIST", ARTIST)
+            .replace("ALBUM", ALBUM)
+            .replace("TRACK", TRACK),
     };
-    let first_album = made.albums[0];
-    let some_of_each = ids(made.artists[..size / 2]
-        .iter()
-        .map(ToString::to_string)
-        .chain(made.tracks[1..=size / 2].iter().map(ToString::to_string)));
+    let album = format!("album(id: \"{}\")", made.albums[0]);
     let albums = ids(&made.albums[..size]);
+    let half = size / 2;
+    let mixed = format!(
+        "{}, {}",
+        ids(&made.artists[..half]),
+        ids(&made.tracks[..half])
+    );
     vec![
         case(
             &["Query.tracks"],
             1,
             "/tracks/nodes",
-            format!("{{ tracks(first: $n) {{ nodes {{ {TRACK} }} }} }}"),
+            "{ tracks(first: $n) { nodes { TRACK } } }",
         ),
         case(
             &["Query.tracks"],
             1,
             "/tracks/nodes",
-            "{ tracks(first: $n) { nodes { title artist { id slug name } album { id title } } } }".into(),
+            "{ tracks(first: $n) { nodes {
+                 title artist { id slug name } album { id title } } } }",
         ),
         case(
             &["Query.tracks"],
             1,
             "/tracks/edges",
-            "{ tracks(last: $n) { edges { cursor node { title artist { name } album { title } } } pageInfo { endCursor } } }"
-                .into(),
+            "{ tracks(last: $n) {
+                 edges { cursor node { title artist { name } album { title } } }
+                 pageInfo { endCursor } } }",
         ),
+        // Beside the tracks: the artists' texts, the albums' totals, the albums' artists.
         case(
             &["Query.tracks"],
             4,
             "/tracks/nodes",
-            format!("{{ tracks(first: $n) {{ nodes {{ {TRACK} artist {{ {ARTIST} }} album {{ {ALBUM} artist {{ name }} }} }} }} }}"),
+            "{ tracks(first: $n) { nodes {
+                 TRACK artist { ARTIST } album { ALBUM artist { name } } } } }",
         ),
         case(
             &["Query.tracks", "Album.tracks"],
             3,
             "/tracks/nodes",
-            "{ tracks(first: $n) { nodes { id album { tracks(first: 2) { nodes { id genre { name } artist { name } } } } } } }"
-                .into(),
+            "{ tracks(first: $n) { nodes { album {
+                 tracks(first: 2) { nodes { id genre { name } artist { name } } } } } } }",
         ),
         case(
             &["Query.tracks", "Artist.tracks"],
             2,
             "/tracks/nodes",
-            "{ tracks(first: $n) { nodes { artist { tracks(first: 2) { nodes { id artist { name } } } } } } }".into(),
+            "{ tracks(first: $n) { nodes { artist {
+                 tracks(first: 2) { nodes { id artist { name } } } } } } }",
         ),
         case(
             &["Query.artists"],
             2,
             "/artists/nodes",
-            format!("{{ artists(first: $n) {{ nodes {{ {ARTIST} }} }} }}"),
+            "{ artists(first: $n) { nodes { ARTIST } } }",
         ),
         case(
             &["Query.artists", "Artist.tracks"],
             3,
             "/artists/nodes",
-            format!(
-                "{{ artists(first: $n) {{ nodes {{ name tracks(first: 2) {{ nodes {{ {TRACK} artist {{ name }} album {{ title }} }} }} }} }} }}"
-            ),
+            "{ artists(first: $n) { nodes { name
+                 tracks(first: 2) { nodes { TRACK artist { name } album { title } } } } } }",
         ),
+        // Artists, their albums, the albums' totals, artists and tracks.
         case(
             &["Query.artists", "Artist.albums", "Album.tracks"],
             5,
             "/artists/nodes",
-            "{ artists(first: $n) { nodes { albums(first: 2) { nodes { trackCount artist { name }
-               tracks(first: 2) { nodes { id } } } } } } }"
-                .into(),
+            "{ artists(first: $n) { nodes { albums(first: 2) { nodes {
+                 trackCount artist { name } tracks(first: 2) { nodes { id } } } } } } }",
         ),
+        // The same list in two orders is two lists.
         case(
             &["Query.artists", "Artist.tracks", "Artist.albums"],
             5,
             "/artists/nodes",
-            "{ artists(first: $n) { nodes { newest: tracks(first: 1) { nodes { id } }
-               top: tracks(first: 1, orderBy: { field: PLAY_COUNT, direction: DESC }) { nodes { id } }
-               albums(first: 1) { nodes { id } } biography } } }"
-                .into(),
+            "{ artists(first: $n) { nodes { biography
+                 new: tracks(first: 1) { nodes { id } }
+                 top: tracks(first: 1, orderBy: { field: PLAY_COUNT, direction: DESC }) { nodes { id } }
+                 albums(first: 1) { nodes { id } } } } }",
         ),
         case(
             &["Artist.tracks"],
             3,
             "/artist/tracks/nodes",
-            format!("{{ artist(slug: \"artist-0\") {{ tracks(first: $n) {{ nodes {{ {TRACK} artist {{ name }} album {{ title }} }} }} }} }}"),
+            "{ artist(slug: \"artist-0\") { tracks(first: $n) { nodes {
+                 TRACK artist { name } album { title } } } } }",
         ),
         case(
             &["Artist.albums"],
             4,
             "/artist/albums/nodes",
-            format!("{{ artist(slug: \"artist-0\") {{ albums(first: $n) {{ nodes {{ {ALBUM} artist {{ name }} }} }} }} }}"),
+            "{ artist(slug: \"artist-0\") { albums(first: $n) { nodes {
+                 ALBUM artist { name } } } } }",
         ),
         case(
             &["Artist.albums", "Album.tracks"],
             3,
             "/artist/albums/edges",
-            "{ artist(slug: \"artist-0\") { albums(first: $n) { edges { node { tracks(first: 1) { nodes { id } } } } } } }"
-                .into(),
+            "{ artist(slug: \"artist-0\") { albums(first: $n) { edges { node {
+                 tracks(first: 1) { nodes { id } } } } } } }",
         ),
         case(
             &["Album.tracks"],
             3,
             "/album/tracks/nodes",
-            format!("{{ album(id: \"{first_album}\") {{ tracks(first: $n) {{ nodes {{ {TRACK} album {{ title }} artist {{ name }} }} }} }} }}"),
+            &format!(
+                "{{ {album} {{ tracks(first: $n) {{ nodes {{
+                     TRACK album {{ title }} artist {{ name }} }} }} }} }}"
+            ),
         ),
         case(
             &["Query.nodes"],
             4,
             "/nodes",
-            format!(
-                "{{ nodes(ids: {some_of_each}) {{ id ... on Artist {{ {ARTIST} }}
-                   ... on Track {{ {TRACK} album {{ title }} }} }} }}"
+            &format!(
+                "{{ nodes(ids: [{mixed}]) {{ id
+                     ... on Artist {{ ARTIST }} ... on Track {{ TRACK album {{ title }} }} }} }}"
             ),
         ),
         case(
             &["Query.nodes", "Album.tracks"],
             4,
             "/nodes",
-            format!("{{ nodes(ids: {albums}) {{ ... on Album {{ {ALBUM} artist {{ name }} tracks(first: 1) {{ nodes {{ id }} }} }} }} }}"),
+            &format!(
+                "{{ nodes(ids: [{albums}]) {{ ... on Album {{
+                     ALBUM artist {{ name }} tracks(first: 1) {{ nodes {{ id }} }} }} }} }}"
+            ),
         ),
-        case(&["Query.genres"], 0, "/genres", "{ genres { slug name } }".into()),
+        case(&["Query.genres"], 0, "/genres", "{ genres { slug name } }"),
     ]
 }
 

@@ -51,7 +51,10 @@ async fn the_standard_introspection_tells_all_that_is_served() {
         .unwrap();
     assert_eq!(
         tracks["type"],
-        json!({ "kind": "NON_NULL", "name": null, "ofType": { "kind": "OBJECT", "name": "TrackConnection", "ofType": null } })
+        json!({
+            "kind": "NON_NULL", "name": null,
+            "ofType": { "kind": "OBJECT", "name": "TrackConnection", "ofType": null },
+        })
     );
     let arguments: Vec<&Value> = tracks["args"]
         .as_array()
