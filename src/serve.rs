@@ -71,16 +71,20 @@ pub async fn serve(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result
     tracing::info!(listen = %address, url = %format_args!("http://{address}/"), "listening");
 
     // Listening already: an instance whose database is still to come says so instead of refusing connections.
+    // A task of its own: a migration holds the thread that it runs on, and a stop must be heard meanwhile.
+    let mut ready = tokio::spawn({
+        let (app, standing) = (app.clone(), standing.clone());
+        async move { become_ready(&app, &standing).await }
+    });
+    let mut asked = std::pin::pin!(stop_asked());
     let served = tokio::select! {
-        ready = become_ready(&app, &standing) => match ready {
-            Ok(()) => {
-                stop_asked().await?;
-                Ok(())
-            }
+        asked = &mut asked => asked,
+        ready = &mut ready => match ready? {
+            Ok(()) => asked.await,
             failed => failed,
         },
-        asked = stop_asked() => asked,
     };
+    ready.abort();
     tracing::info!("stopping: requests in flight are finished, new ones are not taken");
     standing.stopping.store(true, Ordering::Release);
     stop.cancel();

@@ -160,7 +160,7 @@ impl Window {
         match self.end {
             End::First => Slice {
                 items: rows,
-                has_next: more,
+                has_next: more || self.before.is_some(),
                 has_previous: self.after.is_some(),
             },
             End::Last => {
@@ -168,7 +168,7 @@ impl Window {
                 Slice {
                     items: rows,
                     has_next: self.before.is_some(),
-                    has_previous: more,
+                    has_previous: more || self.after.is_some(),
                 }
             }
         }
@@ -200,6 +200,29 @@ mod tests {
             (last.items, last.has_next, last.has_previous),
             (vec![8, 9], false, true)
         );
+    }
+
+    /// Whoever has a cursor was shown a row there: before it, or after it, is something.
+    #[test]
+    fn a_bound_at_the_far_end_has_something_behind_it() {
+        let place = || {
+            Some(Position {
+                value: SortValue::Count(1),
+                id: Uuid::nil(),
+            })
+        };
+        let first = Window {
+            before: place(),
+            ..window(End::First, 5)
+        };
+        let first = first.slice(vec![1]);
+        assert_eq!((first.has_previous, first.has_next), (false, true));
+        let last = Window {
+            after: place(),
+            ..window(End::Last, 5)
+        };
+        let last = last.slice(vec![1]);
+        assert_eq!((last.has_previous, last.has_next), (true, false));
     }
 
     #[test]

@@ -145,6 +145,10 @@ impl Db {
                     replica.falls(&error.to_string());
                     return Err(error);
                 }
+                // It may be behind by a migration, or have cancelled the read for what it replays.
+                Err(Error::Refused(error)) => {
+                    tracing::warn!(%error, "the replica refused a read; asking the primary");
+                }
                 answered => return answered,
             }
         }

@@ -211,6 +211,14 @@ impl Api {
         if decision.allowed {
             return Ok(budget);
         }
+        if price > decision.limit {
+            // Waiting does not help, so nobody is told to.
+            let error = ApiError::TooComplex(format!(
+                "The price of the request is {price}; the whole budget of a minute is {}.",
+                decision.limit
+            ));
+            return Err((error, Some(budget)));
+        }
         self.app.metrics.rate_limit_refusal(quota.name);
         let error = ApiError::RateLimited {
             limit: decision.limit,

@@ -22,6 +22,8 @@ pub enum List {
     TracksOfAlbum,
 }
 
+/// From year 1 to 9999, in microseconds.
+const TIMES: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 const VERSION: u8 = 1;
 const CHECK: usize = 4;
 /// Longer than any that we make.
@@ -106,7 +108,10 @@ impl List {
             [b't', micros @ ..] => micros
                 .try_into()
                 .ok()
-                .and_then(|micros| DateTime::from_timestamp_micros(i64::from_be_bytes(micros)))
+                .map(i64::from_be_bytes)
+                // PostgreSQL's range is narrower than that of the type that holds it here.
+                .filter(|micros| TIMES.contains(micros))
+                .and_then(DateTime::from_timestamp_micros)
                 .map(SortValue::Time),
             [b'c', count @ ..] => count
                 .try_into()
@@ -211,6 +216,16 @@ mod tests {
         }
         for text in ["", "x", "AAAA", "éé", &"A".repeat(10_000)] {
             assert!(BY_TITLE.position("after", text).is_err());
+        }
+        for micros in [i64::MIN, -200_000_000_000_000_000, 253_402_300_800_000_000] {
+            let list = List::AlbumsOfArtist;
+            let mut bytes = vec![VERSION, list.tag()];
+            bytes.extend_from_slice(&[0; 16]);
+            bytes.push(b't');
+            bytes.extend_from_slice(&micros.to_be_bytes());
+            bytes.extend_from_slice(&check(&bytes));
+            let made_up = BASE64_URL_SAFE_NO_PAD.encode(bytes);
+            assert!(list.position("after", &made_up).is_err(), "{micros}");
         }
         let wrong_kind = BY_TITLE.cursor(&position(SortValue::Count(1)));
         assert!(BY_TITLE.position("after", &wrong_kind).is_err());

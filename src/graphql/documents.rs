@@ -14,8 +14,11 @@ use super::request::Request;
 use super::trusted::Trusted;
 use crate::app::App;
 
-/// Bytes of text whose documents are kept ready; a parsed document takes some ten times that.
-const KEPT_TEXT: u64 = 4 << 20;
+/// Bytes that documents kept ready may take, by an estimate.
+const KEPT_BYTES: u64 = 64 << 20;
+/// What a selection takes, read and with what is known of it. What is kept of an operation grows with its selections as
+/// they run, spreads followed, and not with its text.
+const SELECTION_BYTES: u64 = 400;
 /// How long a text that a client registered is kept for all instances.
 const PERSISTED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -25,6 +28,15 @@ type Hash = [u8; 32];
 pub struct Valid {
     pub document: Document,
     pub text_length: usize,
+}
+
+impl Valid {
+    fn weight(&self) -> u32 {
+        let operations = self.document.operations().iter();
+        let selections: u64 = operations.map(|operation| operation.shape.size).sum();
+        let text = self.text_length as u64;
+        u32::try_from(512 + 10 * text + SELECTION_BYTES * selections).unwrap_or(u32::MAX)
+    }
 }
 
 pub struct Documents {
@@ -54,10 +66,8 @@ impl Documents {
     pub fn new(trusted: Option<Trusted>) -> Self {
         Self {
             valid: MemoryCache::builder()
-                .max_capacity(KEPT_TEXT)
-                .weigher(|_, valid: &Arc<Valid>| {
-                    u32::try_from(valid.text_length + 512).unwrap_or(u32::MAX)
-                })
+                .max_capacity(KEPT_BYTES)
+                .weigher(|_, valid: &Arc<Valid>| valid.weight())
                 .build(),
             trusted,
         }
@@ -94,15 +104,25 @@ impl Documents {
                 (None, None) => return Err(no_query()),
             };
             let text = trusted.text(&id).ok_or(ApiError::NotTrusted)?;
+            if request
+                .query
+                .as_deref()
+                .is_some_and(|asked| asked != &*text)
+            {
+                return Err(not_its_hash());
+            }
             return self.read(text, types, limits, false);
         }
         match (persisted, &request.query) {
             (Some(id), Some(text)) => {
-                if sha256(text) != id {
-                    return Err(ApiError::BadRequest(
-                        "extensions.persistedQuery.sha256Hash: it is not the SHA-256 of `query`."
-                            .into(),
-                    ));
+                let hash = hash(text);
+                if hex(&hash) != id {
+                    return Err(not_its_hash());
+                }
+                if let Some(valid) = self.valid.get(&hash) {
+                    // Ready here; another instance may only be told its hash.
+                    persist(app, &id, text).await;
+                    return Ok(Found::Valid(valid));
                 }
                 self.read(text.as_str().into(), types, limits, true)
             }
@@ -139,9 +159,7 @@ impl Documents {
         persist: bool,
     ) -> Result<Found, ApiError> {
         let hash = hash(&text);
-        if let Some(valid) = self.valid.get(&hash)
-            && !persist
-        {
+        if let Some(valid) = self.valid.get(&hash) {
             return Ok(Found::Valid(valid));
         }
         let document = Document::read(&text, types, limits)?;
@@ -168,11 +186,22 @@ impl Documents {
         });
         self.valid.insert(hash, valid.clone());
         if persist {
-            let text = Bytes::copy_from_slice(text.as_bytes());
-            app.cache.put(&key(&hex(&hash)), text, PERSISTED_FOR).await;
+            self::persist(app, &hex(&hash), &text).await;
         }
         valid
     }
+}
+
+/// Keeps a text for those who send its hash alone, at whichever instance.
+async fn persist(app: &App, id: &str, text: &str) {
+    let text = Bytes::copy_from_slice(text.as_bytes());
+    app.cache.put(&key(id), text, PERSISTED_FOR).await;
+}
+
+fn not_its_hash() -> ApiError {
+    ApiError::BadRequest(
+        "extensions.persistedQuery.sha256Hash: it is not the SHA-256 of `query`.".into(),
+    )
 }
 
 fn no_query() -> ApiError {

@@ -59,6 +59,11 @@ impl GraphQl {
                 StatusCode::BAD_REQUEST,
             );
         }
+        // A token that is not believed refuses the request, whatever it asks for.
+        let caller = match caller(&request, by_get) {
+            Ok(caller) => caller,
+            Err(error) => return unauthenticated(&error),
+        };
         if by_get && wants_page(&request) {
             return self.console.response();
         }
@@ -69,10 +74,6 @@ impl GraphQl {
                 ),
                 StatusCode::NOT_ACCEPTABLE,
             );
-        };
-        let caller = match caller(&request, by_get) {
-            Ok(caller) => caller,
-            Err(error) => return unauthenticated(&error),
         };
         let asked = match by_get {
             true => from_query(request.uri().query().unwrap_or_default()),
