@@ -173,9 +173,9 @@ async fn what_is_refused_costs_nothing() {
                 .header("authorization", "Bearer a"),
         ),
         (406, caller.asks("text/plain", PAGE)),
-        // More than the whole budget.
+        // More than the whole budget: waiting would not help.
         (
-            429,
+            422,
             caller.asks(
                 GRAPHQL,
                 r#"{"query":"{ tracks(first: 50) { nodes { id } } }"}"#,
