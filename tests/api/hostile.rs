@@ -112,7 +112,7 @@ fn selections() -> Vec<Hostile> {
         ),
         INVALID.by(
             "unknown fields without end",
-            of_artist(numbered(3_900, "nothing#")),
+            of_artist(numbered(1_900, "nothing#")),
         ),
         INVALID.by(
             "unknown directives",
@@ -166,7 +166,7 @@ fn fragments() -> Vec<Hostile> {
             of_artist("...F0")
         )
     };
-    let unused = repeated(400, |number| {
+    let unused = repeated(250, |number| {
         format!("fragment F{number} on Artist {{ name }}")
     });
     vec![
@@ -220,7 +220,7 @@ fn introspections() -> Vec<Hostile> {
 fn variables() -> Vec<Hostile> {
     let nested = (0..100).fold(json!(1), |inner, _| json!([inner]));
     let by_genres = "query ($v: [String!]) { tracks(filter: { genreSlugs: $v }) { nodes { id } } }";
-    let defined = repeated(900, |number| format!("$v{number}: Int"));
+    let defined = repeated(450, |number| format!("$v{number}: Int"));
     vec![
         INVALID.by(
             "variables that nobody uses",
