@@ -13,6 +13,7 @@ use std::fs::TryLockError;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
 use pglite_oxide::{ExecProtocolOptions, Pglite};
@@ -106,7 +107,7 @@ impl Engine {
     }
 
     /// A connection of its own, as far as a client can tell.
-    pub async fn connect(&self) -> Result<Client, tokio_postgres::Error> {
+    pub(super) async fn connect(&self) -> Result<(Client, Arc<AtomicBool>), tokio_postgres::Error> {
         let (near, far) = tokio::io::duplex(STREAM_BUFFER);
         let session = Session::new(self.clone(), far);
         tokio::spawn(async move {
@@ -117,8 +118,7 @@ impl Engine {
         let mut config = tokio_postgres::Config::new();
         config.user("postgres").dbname("template1");
         let (client, connection) = config.connect_raw(near, NoTls).await?;
-        tokio::spawn(connection);
-        Ok(client)
+        Ok((client, super::drive(connection)))
     }
 
     async fn run(&self, batch: Vec<u8>) -> io::Result<Vec<u8>> {

@@ -6,8 +6,9 @@
 mod error;
 pub mod id;
 pub mod keyset;
+mod lines;
 pub mod migrate;
-mod pool;
+mod probe;
 mod replica;
 mod server;
 mod statement;
@@ -19,17 +20,20 @@ pub mod embedded;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::result::{ConnectionError, QueryResult};
+use diesel_async::AsyncPgConnection;
 use diesel_async::methods::LoadQuery;
-use diesel_async::pooled_connection::PoolableConnection;
-use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use tokio_postgres::CancelToken;
 use tracing::Instrument;
 
 pub use self::error::Error;
-use self::pool::{Connection, Connections};
+use self::lines::{Lines, Place};
+use self::probe::Probe;
 use self::replica::Replica;
 pub use self::server::Server;
 pub use self::statement::Statement;
@@ -39,6 +43,8 @@ use crate::telemetry::Metrics;
 pub const STATEMENT_LIMIT: Duration = Duration::from_secs(5);
 /// Our own clock, for when PostgreSQL can't be heard: a little later, so that its answer is preferred.
 const CALL_LIMIT: Duration = Duration::from_millis(5_500);
+/// A read that stands behind others that do not move tries another connection after this.
+const MOVE_ON_AFTER: Duration = Duration::from_millis(200);
 const IDLE_IN_TRANSACTION_LIMIT: Duration = Duration::from_secs(10);
 
 /// Where connections come from.
@@ -56,19 +62,58 @@ impl Source {
 
     /// A client of the driver, for what diesel has no words for.
     pub async fn client(&self) -> anyhow::Result<tokio_postgres::Client> {
+        Ok(self.open().await?.0)
+    }
+
+    /// The same, and whether its connection has ended.
+    async fn open(&self) -> anyhow::Result<(tokio_postgres::Client, Arc<AtomicBool>)> {
         match self {
-            Self::Server(server) => server.connect().await,
+            Self::Server(server) => server.open().await,
             #[cfg(feature = "embedded")]
             Self::Embedded(engine) => Ok(engine.connect().await?),
         }
     }
 
     pub async fn connect(&self) -> Result<AsyncPgConnection, ConnectionError> {
-        let client = self
-            .client()
+        Ok(self.connect_watched().await?.0)
+    }
+
+    async fn connect_watched(
+        &self,
+    ) -> Result<(AsyncPgConnection, Arc<AtomicBool>), ConnectionError> {
+        let (client, ended) = self
+            .open()
             .await
             .map_err(|error| ConnectionError::BadConnection(format!("{error:#}")))?;
-        AsyncPgConnection::try_from(client).await
+        Ok((AsyncPgConnection::try_from(client).await?, ended))
+    }
+
+    /// Has PostgreSQL end a statement whose answer nobody waits for, so that it keeps neither a processor nor one of the
+    /// server's connections until its time limit. The embedded engine can't be interrupted.
+    fn cancel_soon(&self, statement: CancelToken) {
+        if let (Self::Server(server), Ok(runtime)) = (self, Handle::try_current()) {
+            let server = server.clone();
+            runtime.spawn(async move { server.cancel(statement).await });
+        }
+    }
+}
+
+/// Drives a connection to its end, and tells that it has come.
+fn drive(connection: impl Future + Send + 'static) -> Arc<AtomicBool> {
+    let ended = Arc::new(AtomicBool::new(false));
+    let tell = Ended(Arc::clone(&ended));
+    tokio::spawn(async move {
+        connection.await;
+        drop(tell);
+    });
+    ended
+}
+
+struct Ended(Arc<AtomicBool>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
     }
 }
 
@@ -82,14 +127,15 @@ pub enum Freshness {
 /// The database of the service: its pools, and the limits and counts around each call.
 pub struct Db {
     source: Source,
-    primary: Connections,
+    primary: Lines,
+    probe: Probe,
     replica: Option<Arc<Replica>>,
     statements: AtomicU64,
     metrics: Arc<Metrics>,
 }
 
 impl Db {
-    /// Opens pools; no connection is made yet, so that a database which is down now can come later.
+    /// Opens nothing yet; no connection is made yet, so that a database which is down now can come later.
     pub fn open(
         source: Source,
         replica: Option<Source>,
@@ -97,8 +143,14 @@ impl Db {
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
-            primary: Connections::open(source.clone(), connections),
-            replica: replica.map(|replica| Replica::new(Connections::open(replica, connections))),
+            primary: Lines::new(source.clone(), connections),
+            probe: Probe::new(source.clone()),
+            replica: replica.map(|replica| {
+                Replica::new(
+                    Lines::new(replica.clone(), connections),
+                    Probe::new(replica),
+                )
+            }),
             source,
             statements: AtomicU64::new(0),
             metrics,
@@ -132,13 +184,13 @@ impl Db {
     ) -> Result<Vec<Row>, Error>
     where
         Row: Send,
-        for<'q> &'q Statement<ST>: LoadQuery<'q, AsyncPgConnection, Row>,
+        for<'q, 'c> &'q Statement<ST>: LoadQuery<'q, &'c AsyncPgConnection, Row>,
         ST: Send + Sync + 'static,
     {
         if let (Freshness::MayLag, Some(replica)) = (freshness, &self.replica)
             && replica.is_up()
         {
-            match self.try_twice(&replica.connections, read).await {
+            match self.try_again(&replica.lines, read).await {
                 Err(Error::Unavailable(reason)) => replica.falls(&reason),
                 // Our clock ran out, not PostgreSQL's. This read has waited long enough; others need not.
                 Err(error @ Error::Timeout(CALL_LIMIT)) => {
@@ -152,68 +204,76 @@ impl Db {
                 answered => return answered,
             }
         }
-        self.try_twice(&self.primary, read).await
+        self.try_again(&self.primary, read).await
     }
 
-    async fn try_twice<ST, Row>(
+    async fn try_again<ST, Row>(
         &self,
-        connections: &Connections,
+        lines: &Lines,
         read: &Statement<ST>,
     ) -> Result<Vec<Row>, Error>
     where
         Row: Send,
-        for<'q> &'q Statement<ST>: LoadQuery<'q, AsyncPgConnection, Row>,
+        for<'q, 'c> &'q Statement<ST>: LoadQuery<'q, &'c AsyncPgConnection, Row>,
         ST: Send + Sync + 'static,
     {
-        // A pool that was idle while PostgreSQL restarted holds nothing but dead connections, one more than it has can
-        // be met in a row; each is thrown out as it is met.
-        let (in_use, idle) = connections.count();
+        // After PostgreSQL restarted there are none but dead connections, one more than there are can be met in a row;
+        // each is thrown out as it is met.
+        let (in_use, idle) = lines.count();
         let mut tries = in_use + idle + 1;
+        let mut may_move = true;
         loop {
-            tries = tries.saturating_sub(1);
-            let mut connection = self.checkout(connections).await?;
-            match self.call(&mut connection, read).await {
-                Err(Error::Unavailable(_)) if tries > 0 => continue,
-                answered => return answered,
+            let asked = Instant::now();
+            let mut place = lines.join().await?;
+            self.metrics.database_wait(asked.elapsed());
+            match self.call(&mut place, read, may_move).await {
+                Some(Err(Error::Unavailable(_))) if tries > 0 => tries -= 1,
+                Some(answered) => return answered,
+                None => may_move = false,
             }
         }
     }
 
-    async fn checkout<'p>(&self, connections: &'p Connections) -> Result<Connection<'p>, Error> {
-        let asked = Instant::now();
-        let connection = connections.get().await?;
-        self.metrics.database_wait(asked.elapsed());
-        Ok(connection)
-    }
-
+    /// None where others stand before and do not move.
     async fn call<ST, Row>(
         &self,
-        connection: &mut AsyncPgConnection,
+        place: &mut Place,
         read: &Statement<ST>,
-    ) -> Result<Vec<Row>, Error>
+        may_move: bool,
+    ) -> Option<Result<Vec<Row>, Error>>
     where
         Row: Send,
-        for<'q> &'q Statement<ST>: LoadQuery<'q, AsyncPgConnection, Row>,
+        for<'q, 'c> &'q Statement<ST>: LoadQuery<'q, &'c AsyncPgConnection, Row>,
         ST: Send + Sync + 'static,
     {
         let started = Instant::now();
         self.statements.fetch_add(1, Ordering::Relaxed);
-        let mut in_use = InUse::begin(connection);
-        let loading: Pin<Box<dyn Future<Output = QueryResult<Vec<Row>>> + Send + '_>> = Box::pin(
-            diesel_async::RunQueryDsl::load(read, &mut *in_use.connection),
-        );
-        let span = tracing::debug_span!("query", db.system = "postgresql");
-        let loaded = tokio::time::timeout(CALL_LIMIT, loading)
+        let loaded = {
+            let mut connection = place.connection();
+            let mut loading: Pin<Box<dyn Future<Output = QueryResult<Vec<Row>>> + Send + '_>> =
+                Box::pin(diesel_async::RunQueryDsl::load(read, &mut connection));
+            let span = tracing::debug_span!("query", db.system = "postgresql");
+            async {
+                if may_move && place.has_others_ahead() {
+                    match timeout(MOVE_ON_AFTER, &mut loading).await {
+                        Ok(loaded) => return Some(Ok(loaded)),
+                        Err(_) if place.has_not_moved() => return None,
+                        Err(_) => {}
+                    }
+                }
+                Some(timeout(CALL_LIMIT, loading).await)
+            }
             .instrument(span)
-            .await;
+            .await?
+        };
         let answer = match loaded {
             Ok(Ok(rows)) => {
-                in_use.has_answered();
+                place.has_answered();
                 Ok(rows)
             }
             Ok(Err(error)) => {
-                in_use.has_answered();
-                let broken = is_broken_soon(in_use.connection).await;
+                place.has_answered();
+                let broken = is_over_soon(place).await;
                 Err(Error::read(
                     error,
                     started.elapsed(),
@@ -223,71 +283,29 @@ impl Db {
             }
             Err(_) => Err(Error::Timeout(CALL_LIMIT)),
         };
-        drop(in_use);
         self.metrics
             .database_statement(started.elapsed(), answer.is_ok());
-        answer
+        Some(answer)
     }
 
     /// The round trip of the smallest statement, for health.
     pub async fn ping(&self) -> Result<Duration, Error> {
-        let started = Instant::now();
-        let answer: Vec<i32> = self
-            .try_twice(
-                &self.primary,
-                &Statement::<diesel::sql_types::Integer>::new("select 1"),
-            )
-            .await?;
-        debug_assert_eq!(answer, [1]);
-        Ok(started.elapsed())
+        self.probe.ping().await
     }
 
     pub async fn ping_replica(&self) -> Option<Result<Duration, Error>> {
-        let replica = self.replica.as_ref()?;
-        let started = Instant::now();
-        let answer: Result<Vec<i32>, Error> = self
-            .try_twice(
-                &replica.connections,
-                &Statement::<diesel::sql_types::Integer>::new("select 1"),
-            )
-            .await;
-        Some(answer.map(|_| started.elapsed()))
-    }
-}
-
-/// A connection while a statement runs on it. Left before the answer came, by a time limit or a client that went away,
-/// it would make whoever gets it next wait for that answer; so it is given up.
-struct InUse<'c> {
-    connection: &'c mut AsyncPgConnection,
-    answered: bool,
-}
-
-impl<'c> InUse<'c> {
-    fn begin(connection: &'c mut AsyncPgConnection) -> Self {
-        Self {
-            connection,
-            answered: false,
-        }
-    }
-
-    fn has_answered(&mut self) {
-        self.answered = true;
-    }
-}
-
-impl Drop for InUse<'_> {
-    fn drop(&mut self) {
-        if !self.answered {
-            AnsiTransactionManager::transaction_manager_status_mut(self.connection).set_in_error();
+        match &self.replica {
+            Some(replica) => Some(replica.probe.ping().await),
+            None => None,
         }
     }
 }
 
 /// The last words of a server that stops come as an ordinary error; that the connection has ended is known a moment
 /// later.
-async fn is_broken_soon(connection: &mut AsyncPgConnection) -> bool {
+async fn is_over_soon(place: &Place) -> bool {
     for _ in 0..10 {
-        if PoolableConnection::is_broken(connection) {
+        if place.is_over() {
             return true;
         }
         tokio::time::sleep(Duration::from_millis(2)).await;

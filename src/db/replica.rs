@@ -5,22 +5,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use diesel_async::SimpleAsyncConnection;
 use tokio::time::{sleep, timeout};
 
-use super::pool::Connections;
+use super::lines::Lines;
+use super::probe::Probe;
 
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 pub struct Replica {
-    pub connections: Connections,
+    pub lines: Lines,
+    pub probe: Probe,
     up: AtomicBool,
 }
 
 impl Replica {
-    pub fn new(connections: Connections) -> Arc<Self> {
+    pub fn new(lines: Lines, probe: Probe) -> Arc<Self> {
         Arc::new(Self {
-            connections,
+            lines,
+            probe,
             up: AtomicBool::new(true),
         })
     }
@@ -41,11 +43,8 @@ impl Replica {
     }
 
     async fn answers(&self) -> bool {
-        let asked = async {
-            let mut connection = self.connections.get().await.ok()?;
-            connection.batch_execute("select 1").await.ok()
-        };
-        matches!(timeout(2 * LOOK_AGAIN, asked).await, Ok(Some(())))
+        let asked = self.probe.ping();
+        matches!(timeout(2 * LOOK_AGAIN, asked).await, Ok(Ok(_)))
     }
 }
 

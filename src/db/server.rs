@@ -1,10 +1,12 @@
 //! A connection to a PostgreSQL server, with a limit on every way of waiting for it.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{CancelToken, Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::tls::{self, Trust};
@@ -86,6 +88,11 @@ impl Server {
 
     /// A plain client; its connection is driven by a task that ends with it.
     pub async fn connect(&self) -> anyhow::Result<Client> {
+        Ok(self.open().await?.0)
+    }
+
+    /// The same, and whether the connection has ended.
+    pub(super) async fn open(&self) -> anyhow::Result<(Client, Arc<AtomicBool>)> {
         // The driver's own limit ends where the socket is open; a frozen server would be waited for without end.
         match tokio::time::timeout(self.patience, self.greet()).await {
             Ok(connected) => Ok(connected?),
@@ -93,17 +100,30 @@ impl Server {
         }
     }
 
-    async fn greet(&self) -> Result<Client, tokio_postgres::Error> {
+    /// Asks for a statement to be ended. Whether it was still running, nobody is told.
+    pub async fn cancel(&self, statement: CancelToken) {
+        let asked = async {
+            match &self.tls {
+                Some(tls) => statement.cancel_query(tls.clone()).await,
+                None => statement.cancel_query(NoTls).await,
+            }
+        };
+        match tokio::time::timeout(self.patience, asked).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "a statement could not be cancelled"),
+            Err(_) => tracing::debug!("a statement could not be cancelled in time"),
+        }
+    }
+
+    async fn greet(&self) -> Result<(Client, Arc<AtomicBool>), tokio_postgres::Error> {
         match &self.tls {
             Some(tls) => {
                 let (client, connection) = self.config.connect(tls.clone()).await?;
-                tokio::spawn(connection);
-                Ok(client)
+                Ok((client, super::drive(connection)))
             }
             None => {
                 let (client, connection) = self.config.connect(NoTls).await?;
-                tokio::spawn(connection);
-                Ok(client)
+                Ok((client, super::drive(connection)))
             }
         }
     }

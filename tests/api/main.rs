@@ -19,3 +19,4 @@ mod plans;
 mod queries;
 mod schema;
 mod support;
+mod waiting;
