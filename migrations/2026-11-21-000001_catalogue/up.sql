@@ -1,4 +1,5 @@
--- The catalogue. What must always be true stands here as constraints, so that no code path can break it.
+-- The catalogue. What must always be true stands here as constraints, so that no code path can break it. Times are finite:
+-- PostgreSQL's "infinity" is no time that the API could tell.
 
 create table genres (
   id smallint primary key,
@@ -50,8 +51,8 @@ create table artists (
   sort_name text collate "C" not null check (length(sort_name) between 1 and 200),
   biography text not null default '' check (length(biography) <= 5000),
   links text[] not null default '{}' check (cardinality(links) <= 10 and array_position(links, null) is null),
-  created_at timestamptz not null default now(),
-  updated_at timestamptz not null default now()
+  created_at timestamptz not null default now() check (isfinite(created_at)),
+  updated_at timestamptz not null default now() check (isfinite(updated_at))
 );
 
 create index artists_by_created_at on artists (created_at, id);
@@ -62,9 +63,9 @@ create table albums (
   artist_id uuid not null references artists (id),
   title text not null check (length(title) between 1 and 200),
   kind text not null check (kind in ('ALBUM', 'EP', 'SINGLE')),
-  released_on date,
-  created_at timestamptz not null default now(),
-  updated_at timestamptz not null default now(),
+  released_on date check (isfinite(released_on)),
+  created_at timestamptz not null default now() check (isfinite(created_at)),
+  updated_at timestamptz not null default now() check (isfinite(updated_at)),
   -- For the tracks' foreign key: a track can only stand on an album of its own artist.
   unique (id, artist_id)
 );
@@ -87,9 +88,9 @@ create table tracks (
   )),
   duration_ms int check (duration_ms > 0),
   play_count bigint not null default 0 check (play_count >= 0),
-  published_at timestamptz,
-  created_at timestamptz not null default now(),
-  updated_at timestamptz not null default now(),
+  published_at timestamptz check (isfinite(published_at)),
+  created_at timestamptz not null default now() check (isfinite(created_at)),
+  updated_at timestamptz not null default now() check (isfinite(updated_at)),
   foreign key (album_id, artist_id) references albums (id, artist_id),
   check ((album_id is null) = (track_number is null)),
   check (status <> 'PUBLISHED' or (published_at is not null and duration_ms is not null)),
