@@ -7,6 +7,7 @@ use async_graphql::Context;
 use chrono::{DateTime, Utc};
 use tracing::Instrument;
 
+use super::batch::{Batch, Gathering, Load};
 use super::error::ApiError;
 use super::loaders::Loaders;
 use crate::app::App;
@@ -18,10 +19,20 @@ pub struct Operation {
     pub app: Arc<App>,
     pub budget: Budget,
     pub loaders: Loaders,
+    pub gathering: Gathering,
     pub kept_genres: Arc<KeptGenres>,
 }
 
 impl Operation {
+    /// Reads something together with all that other fields want of its kind.
+    pub async fn load<L: Load>(
+        &self,
+        batch: &Batch<L>,
+        key: L::Key,
+    ) -> Result<Option<L::Value>, ApiError> {
+        batch.load(&self.gathering, &self.app, key).await
+    }
+
     pub async fn genres(&self) -> Result<Arc<Genres>, ApiError> {
         Ok(self.kept_genres.get(&self.app.db).await?)
     }
@@ -30,6 +41,8 @@ impl Operation {
 /// What the caller may still spend, as of this operation.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
+    /// What is counted.
+    pub quota: &'static str,
     pub limit: u64,
     pub cost: u64,
     pub remaining: u64,
@@ -38,8 +51,9 @@ pub struct Budget {
 }
 
 impl Budget {
-    pub fn of(decision: &Decision, cost: u64) -> Self {
+    pub fn of(quota: &'static str, decision: &Decision, cost: u64) -> Self {
         Self {
+            quota,
             limit: decision.limit,
             cost,
             remaining: decision.remaining,
@@ -49,8 +63,9 @@ impl Budget {
     }
 
     /// Where limits are lifted.
-    pub fn unlimited(limit: u64, cost: u64) -> Self {
+    pub fn unlimited(quota: &'static str, limit: u64, cost: u64) -> Self {
         Self {
+            quota,
             limit,
             cost,
             remaining: limit,

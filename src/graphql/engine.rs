@@ -9,6 +9,7 @@ use async_graphql::{EmptyMutation, EmptySubscription, ObjectType, Schema, Server
 use futures_util::FutureExt;
 use tracing::Instrument;
 
+use super::batch::Gathering;
 use super::error::ApiError;
 use super::request::{Answer, Caller, Outcome, mark};
 use crate::telemetry::{self, Metrics};
@@ -39,7 +40,7 @@ impl<Q: ObjectType + 'static> Engine<Q> {
     }
 
     /// Whatever happens within an operation ends there: it may neither run for ever nor take the request with it.
-    pub async fn execute(&self, run: Run, caller: &Caller) -> Outcome {
+    pub async fn execute(&self, run: Run, gathering: &Gathering, caller: &Caller) -> Outcome {
         let Run {
             request,
             name,
@@ -48,7 +49,8 @@ impl<Q: ObjectType + 'static> Engine<Q> {
         let name = name.as_deref();
         let span = tracing::debug_span!("operation", name = name.unwrap_or("anonymous"), price);
         let started = Instant::now();
-        let running = AssertUnwindSafe(self.schema.execute(request)).catch_unwind();
+        let running = gathering.run(self.schema.execute(request));
+        let running = AssertUnwindSafe(running).catch_unwind();
         let outcome = match tokio::time::timeout(self.limit, running)
             .instrument(span)
             .await
@@ -253,7 +255,7 @@ mod tests {
             name: None,
             price: 1,
         };
-        let outcome = engine.execute(run, &caller).await;
+        let outcome = engine.execute(run, &Gathering::default(), &caller).await;
         serde_json::to_value(engine.answer(&caller, outcome)).unwrap()
     }
 

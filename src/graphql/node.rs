@@ -55,21 +55,17 @@ impl NodeQuery {
 
 async fn find(operation: &Operation, id: &str) -> Result<Option<Node>, ApiError> {
     let AnyId { prefix, uuid } = AnyId::parse(id)?;
-    let Operation { app, loaders, .. } = operation;
     Ok(match prefix.as_str() {
-        AlbumId::PREFIX => loaders
-            .albums
-            .load(app, AlbumId(uuid))
+        AlbumId::PREFIX => operation
+            .load(&operation.loaders.albums, AlbumId(uuid))
             .await?
             .map(|row| Node::Album(Album(row))),
-        ArtistId::PREFIX => loaders
-            .artists
-            .load(app, ArtistId(uuid))
+        ArtistId::PREFIX => operation
+            .load(&operation.loaders.artists, ArtistId(uuid))
             .await?
             .map(|row| Node::Artist(Artist(row))),
-        TrackId::PREFIX => loaders
-            .tracks
-            .load(app, TrackId(uuid))
+        TrackId::PREFIX => operation
+            .load(&operation.loaders.tracks, TrackId(uuid))
             .await?
             .map(|row| Node::Track(Track::alone(row))),
         _ => None,

@@ -41,9 +41,7 @@ impl Album {
     async fn artist(&self, ctx: &Context<'_>) -> Result<Artist, ApiError> {
         let operation = operation(ctx)?;
         operation
-            .loaders
-            .artists
-            .load(&operation.app, self.0.artist_id)
+            .load(&operation.loaders.artists, self.0.artist_id)
             .await?
             .map(Artist)
             .ok_or_else(|| ApiError::unavailable("an artist went while an album was read"))
@@ -77,9 +75,7 @@ impl Album {
         .window(list)?;
         let operation = operation(ctx)?;
         let page = operation
-            .loaders
-            .tracks_of_albums
-            .load(&operation.app, (self.0.id, window))
+            .load(&operation.loaders.tracks_of_albums, (self.0.id, window))
             .await?
             .ok_or_else(|| ApiError::internal("no page of an album's tracks"))?;
         Ok(TrackConnection(Page::new(list, (*page).clone(), |track| {
@@ -106,9 +102,7 @@ impl Album {
     async fn totals(&self, ctx: &Context<'_>) -> Result<AlbumTotals, ApiError> {
         let operation = operation(ctx)?;
         let totals = operation
-            .loaders
-            .album_totals
-            .load(&operation.app, self.0.id)
+            .load(&operation.loaders.album_totals, self.0.id)
             .await?;
         Ok(totals.unwrap_or_default())
     }

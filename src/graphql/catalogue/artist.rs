@@ -83,9 +83,10 @@ impl Artist {
         .window(list)?;
         let operation = operation(ctx)?;
         let page = operation
-            .loaders
-            .tracks_of_artists
-            .load(&operation.app, (self.0.id, (order, window)))
+            .load(
+                &operation.loaders.tracks_of_artists,
+                (self.0.id, (order, window)),
+            )
             .await?
             .ok_or_else(|| ApiError::internal("no page of an artist's tracks"))?;
         Ok(TrackConnection(Page::new(list, (*page).clone(), |track| {
@@ -112,9 +113,7 @@ impl Artist {
         .window(list)?;
         let operation = operation(ctx)?;
         let page = operation
-            .loaders
-            .albums_of_artists
-            .load(&operation.app, (self.0.id, window))
+            .load(&operation.loaders.albums_of_artists, (self.0.id, window))
             .await?
             .ok_or_else(|| ApiError::internal("no page of an artist's albums"))?;
         Ok(AlbumConnection(Page::new(list, (*page).clone(), Album)))
@@ -129,9 +128,7 @@ impl Artist {
     async fn text(&self, ctx: &Context<'_>) -> Result<Arc<ArtistText>, ApiError> {
         let operation = operation(ctx)?;
         operation
-            .loaders
-            .artist_texts
-            .load(&operation.app, self.0.id)
+            .load(&operation.loaders.artist_texts, self.0.id)
             .await?
             // Erased between the two reads.
             .ok_or_else(|| ApiError::unavailable("an artist went while it was read"))

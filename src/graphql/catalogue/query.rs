@@ -26,7 +26,7 @@ impl CatalogueQuery {
             root(ctx, "track", async {
                 let operation = operation(ctx)?;
                 let id: TrackId = id.parse()?;
-                let track = operation.loaders.tracks.load(&operation.app, id).await?;
+                let track = operation.load(&operation.loaders.tracks, id).await?;
                 Ok(track.map(Track::alone))
             })
             .await,
@@ -79,7 +79,7 @@ impl CatalogueQuery {
             root(ctx, "album", async {
                 let operation = operation(ctx)?;
                 let id: AlbumId = id.parse()?;
-                let album = operation.loaders.albums.load(&operation.app, id).await?;
+                let album = operation.load(&operation.loaders.albums, id).await?;
                 Ok(album.map(Album))
             })
             .await,
@@ -95,9 +95,7 @@ impl CatalogueQuery {
                     return Ok(None);
                 }
                 let artist = operation
-                    .loaders
-                    .artists_by_slug
-                    .load(&operation.app, slug)
+                    .load(&operation.loaders.artists_by_slug, slug)
                     .await?;
                 Ok(artist.map(Artist))
             })

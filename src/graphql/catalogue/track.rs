@@ -103,9 +103,7 @@ impl Track {
         }
         let operation = operation(ctx)?;
         operation
-            .loaders
-            .artists
-            .load(&operation.app, self.row.artist_id)
+            .load(&operation.loaders.artists, self.row.artist_id)
             .await?
             .map(Artist)
             .ok_or_else(|| ApiError::unavailable("an artist went while a track was read"))
@@ -119,7 +117,7 @@ impl Track {
         nullable(
             async {
                 let operation = operation(ctx)?;
-                let album = operation.loaders.albums.load(&operation.app, id).await?;
+                let album = operation.load(&operation.loaders.albums, id).await?;
                 Ok(album.map(Album))
             }
             .await,
