@@ -1,17 +1,18 @@
 //! The way of an operation: find its document, judge it, charge for it, run it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{ValidationMode, Variables};
 
+use super::batch::Gathering;
 use super::context::{Budget, Operation};
-use super::document::{Document, Limits, Refusal, TypeModel};
-use super::documents::{Documents, Found};
+use super::document::{self, Document, Limits, Refusal, TypeModel};
+use super::documents::{Documents, Found, Known};
 use super::engine::{Engine, Run};
 use super::error::ApiError;
 use super::loaders::Loaders;
+use super::quotas::{self, Refused};
 use super::request::{Caller, Outcome, Reply, Request};
 use super::trusted::Trusted;
 use super::usage::FieldUsage;
@@ -19,11 +20,9 @@ use super::validation::Validator;
 use super::{Query, builder};
 use crate::app::App;
 use crate::catalogue::KeptGenres;
-use crate::limits::Quota;
 
 /// Of one document that does not validate.
 const MOST_ERRORS: usize = 20;
-const BUDGET_WINDOW: Duration = Duration::from_secs(60);
 
 /// The API of one instance.
 pub struct Api {
@@ -76,31 +75,62 @@ impl Api {
 
     /// Runs a request: one operation, or a batch that is priced together.
     pub async fn run(&self, requests: Vec<Request>, caller: &Caller) -> Reply {
-        let refused = |error: ApiError, count: usize, budget| Reply {
+        let count = requests.len();
+        if let Err(refusal) = self.limits.allow_batch(count) {
+            return self.refuse(caller, 1, refusal.into(), None);
+        }
+        match self.run_within_limits(requests, caller).await {
+            Ok(reply) => reply,
+            Err(Refused { error, budget }) => self.refuse(caller, count, error, budget),
+        }
+    }
+
+    fn refuse(
+        &self,
+        caller: &Caller,
+        count: usize,
+        error: ApiError,
+        budget: Option<Budget>,
+    ) -> Reply {
+        Reply {
             answers: (0..count)
                 .map(|_| self.engine.answer(caller, Outcome::Refused(error.clone())))
                 .collect(),
             budget,
-        };
-        if let Err(refusal) = self.limits.allow_batch(requests.len()) {
-            return refused(refusal.into(), 1, None);
+        }
+    }
+
+    async fn run_within_limits(
+        &self,
+        requests: Vec<Request>,
+        caller: &Caller,
+    ) -> Result<Reply, Refused> {
+        let found: Vec<_> = requests
+            .iter()
+            .map(|request| self.documents.find(request))
+            .collect();
+        let unread = found.iter().flatten().filter(|found| found.is_unread());
+        let unread = unread.count() as u64;
+        if unread > 0 {
+            quotas::unpriced(&self.app, caller, unread).await?;
         }
         let mut prepared = Vec::with_capacity(requests.len());
-        for request in requests {
-            prepared.push(self.prepare(request, caller).await);
+        for (request, found) in requests.into_iter().zip(found) {
+            prepared.push(self.prepare(request, found, caller).await);
         }
         let price = prepared
             .iter()
             .flatten()
             .map(|one| one.price)
             .fold(0, u64::saturating_add);
-        if let Err(refusal) = self.limits.allow_price(price) {
-            return refused(refusal.into(), prepared.len(), None);
+        if price == 0 && unread == 0 {
+            quotas::unpriced(&self.app, caller, 1).await?;
         }
-        let budget = match self.charge(caller, price).await {
-            Ok(budget) => budget,
-            Err((error, budget)) => return refused(error, prepared.len(), budget),
-        };
+        self.limits.allow_price(price).map_err(|refusal| Refused {
+            error: refusal.into(),
+            budget: None,
+        })?;
+        let budget = quotas::points(&self.app, caller, price).await?;
         let runs = prepared.into_iter().map(|prepared| async {
             let outcome = match prepared {
                 Ok(prepared) => self.execute(prepared, caller, budget).await,
@@ -108,46 +138,41 @@ impl Api {
             };
             self.engine.answer(caller, outcome)
         });
-        Reply {
+        Ok(Reply {
             answers: futures_util::future::join_all(runs).await,
             budget: Some(budget),
-        }
+        })
     }
 
-    async fn prepare(&self, request: Request, caller: &Caller) -> Result<Prepared, Outcome> {
-        let refused = |error: ApiError| Outcome::Refused(error);
+    async fn prepare(
+        &self,
+        request: Request,
+        found: Result<Found, ApiError>,
+        caller: &Caller,
+    ) -> Result<Prepared, Outcome> {
         let refuse = |refusal: Refusal| Outcome::Refused(refusal.into());
-        let found = self
-            .documents
-            .find(&self.app, &request, &self.types, &self.limits)
-            .await
-            .map_err(refused)?;
+        let Found { known, registers } = found.map_err(Outcome::Refused)?;
         let name = request.operation_name.as_deref();
-        let asked = match &found {
-            Found::Valid(valid) => &valid.document,
-            Found::New { document, .. } => document,
-        };
-        // Before validation: a mutation by GET is refused as such, even where there is none of that name.
-        if caller.only_queries
-            && asked.operation(name).map_err(refuse)?.shape.kind != OperationType::Query
-        {
-            return Err(Outcome::Refused(ApiError::OnlyQueries));
-        }
-        let document = match found {
-            Found::Valid(valid) => valid,
-            Found::New {
-                hash,
-                document,
-                text,
-                persist,
-            } => {
-                self.validate(&document)?;
-                self.documents
-                    .admit(&self.app, hash, document, text, persist)
-                    .await
+        let document = match known {
+            Known::Valid(valid) => valid,
+            Known::Unread(unread) => {
+                let (app, types) = (&self.app, &self.types);
+                let new = self.documents.read(app, unread, types, &self.limits).await;
+                let new = new.map_err(Outcome::Refused)?;
+                // Before validation: a mutation by GET is refused as such, even where there is none of that name.
+                only_queries_by_get(caller, new.document.operation(name).map_err(refuse)?)?;
+                self.validate(&new.document)?;
+                self.documents.admit(new)
             }
         };
         let operation = document.document.operation(name).map_err(refuse)?;
+        only_queries_by_get(caller, operation)?;
+        if registers
+            && let Some(bytes) = document.to_register()
+            && quotas::may_register(&self.app, caller, bytes).await
+        {
+            document.register(&self.app).await;
+        }
         if operation.shape.introspects && !self.introspection {
             return Err(Outcome::Refused(ApiError::ValidationFailed(
                 "Introspection is switched off here; the schema is published with the service's documentation.".into(),
@@ -186,48 +211,6 @@ impl Api {
         Err(Outcome::Invalid(errors))
     }
 
-    async fn charge(
-        &self,
-        caller: &Caller,
-        price: u64,
-    ) -> Result<Budget, (ApiError, Option<Budget>)> {
-        let limit = caller.actor.points_a_minute();
-        let Some(limit) = self.app.scaled(limit) else {
-            return Ok(Budget::unlimited(limit, price));
-        };
-        let quota = Quota {
-            name: "points",
-            limit,
-            window: BUDGET_WINDOW,
-        };
-        let decision = self
-            .app
-            .limiter
-            .charge(&quota, &caller.address, price)
-            .await
-            .map_err(|error| (ApiError::unavailable(error.to_string()), None))?;
-        self.app.metrics.limiter_degraded(decision.degraded);
-        let budget = Budget::of(&decision, price);
-        if decision.allowed {
-            return Ok(budget);
-        }
-        if price > decision.limit {
-            // Waiting does not help, so nobody is told to.
-            let error = ApiError::TooComplex(format!(
-                "The price of the request is {price}; the whole budget of a minute is {}.",
-                decision.limit
-            ));
-            return Err((error, Some(budget)));
-        }
-        self.app.metrics.rate_limit_refusal(quota.name);
-        let error = ApiError::RateLimited {
-            limit: decision.limit,
-            remaining: decision.remaining,
-            retry_after: decision.retry_after.unwrap_or(decision.reset_after),
-        };
-        Err((error, Some(budget)))
-    }
-
     async fn execute(&self, prepared: Prepared, caller: &Caller, budget: Budget) -> Outcome {
         let Prepared {
             document,
@@ -239,17 +222,25 @@ impl Api {
             app: self.app.clone(),
             budget,
             loaders: Loaders::default(),
+            gathering: Gathering::default(),
             kept_genres: self.kept_genres.clone(),
         });
         let mut request = async_graphql::Request::new(String::new())
             .variables(variables)
-            .data(operation);
+            .data(operation.clone());
         request.set_parsed_query(document);
         let run = Run {
             request,
             name,
             price,
         };
-        self.engine.execute(run, caller).await
+        self.engine.execute(run, &operation.gathering, caller).await
     }
+}
+
+fn only_queries_by_get(caller: &Caller, operation: &document::Operation) -> Result<(), Outcome> {
+    if caller.only_queries && operation.shape.kind != OperationType::Query {
+        return Err(Outcome::Refused(ApiError::OnlyQueries));
+    }
+    Ok(())
 }

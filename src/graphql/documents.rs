@@ -1,8 +1,8 @@
 //! Where an operation's document comes from: the request itself, a text kept under its hash (automatic persisted
 //! queries), or the manifest of those that the service trusts. What was read and found valid once is kept.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use moka::sync::Cache as MemoryCache;
@@ -20,22 +20,45 @@ const KEPT_BYTES: u64 = 64 << 20;
 /// they run, spreads followed, and not with its text.
 const SELECTION_BYTES: u64 = 400;
 /// How long a text that a client registered is kept for all instances.
-const PERSISTED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+const REGISTERED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long this instance takes a text that it registered to be there still.
+const SURELY_REGISTERED_FOR: Duration = Duration::from_secs(60 * 60);
 
 type Hash = [u8; 32];
 
 /// A document that passed validation, with what the request needs of it.
 pub struct Valid {
     pub document: Document,
-    pub text_length: usize,
+    hash: Hash,
+    text: Arc<str>,
+    registered_at: Mutex<Option<Instant>>,
 }
 
 impl Valid {
     fn weight(&self) -> u32 {
         let operations = self.document.operations().iter();
         let selections: u64 = operations.map(|operation| operation.shape.size).sum();
-        let text = self.text_length as u64;
-        u32::try_from(512 + 10 * text + SELECTION_BYTES * selections).unwrap_or(u32::MAX)
+        let text = self.text.len() as u64;
+        u32::try_from(512 + 11 * text + SELECTION_BYTES * selections).unwrap_or(u32::MAX)
+    }
+
+    /// How many bytes are to be registered, for those who send the hash alone at whichever instance; none where they
+    /// were a while ago.
+    pub fn to_register(&self) -> Option<u64> {
+        let registered_at = self.registered_at.lock();
+        let registered_at = *registered_at.unwrap_or_else(PoisonError::into_inner);
+        registered_at
+            .is_none_or(|then| then.elapsed() > SURELY_REGISTERED_FOR)
+            .then_some(self.text.len() as u64)
+    }
+
+    pub async fn register(&self, app: &App) {
+        *self
+            .registered_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        let text = Bytes::copy_from_slice(self.text.as_bytes());
+        app.cache.put(&key(&self.hash), text, REGISTERED_FOR).await;
     }
 }
 
@@ -45,21 +68,35 @@ pub struct Documents {
 }
 
 /// A document that a request named or brought.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "taken apart by who asked for it, and kept by nobody"
-)]
-pub enum Found {
-    /// Known to be valid.
+pub struct Found {
+    pub known: Known,
+    /// Whether its text came with its hash, to be kept for those who send the hash alone.
+    pub registers: bool,
+}
+
+impl Found {
+    pub fn is_unread(&self) -> bool {
+        matches!(self.known, Known::Unread(_))
+    }
+}
+
+pub enum Known {
     Valid(Arc<Valid>),
-    /// To be validated, and then to be admitted by its hash.
-    New {
-        hash: Hash,
-        document: Document,
-        text: Arc<str>,
-        /// To be kept for those who send the hash alone.
-        persist: bool,
-    },
+    Unread(Unread),
+}
+
+/// A document that is not known here; reading and validating it is work.
+pub struct Unread {
+    hash: Hash,
+    /// None where another instance may have it.
+    text: Option<Arc<str>>,
+}
+
+/// A document that was read, to be validated.
+pub struct New {
+    pub document: Document,
+    hash: Hash,
+    text: Arc<str>,
 }
 
 impl Documents {
@@ -73,129 +110,118 @@ impl Documents {
         }
     }
 
-    /// Finds the document that a request is about.
-    pub async fn find(
-        &self,
-        app: &App,
-        request: &Request,
-        types: &TypeModel,
-        limits: &Limits,
-    ) -> Result<Found, ApiError> {
-        let persisted = match request
-            .extensions
-            .as_ref()
-            .and_then(|all| all.persisted_query.as_ref())
-        {
-            Some(query) if query.version.unwrap_or(1) != 1 => {
-                return Err(ApiError::BadRequest(
-                    "extensions.persistedQuery.version: only 1 is known.".into(),
-                ));
-            }
-            Some(query) => Some(query.sha256_hash.to_ascii_lowercase()),
-            None => request.document_id.as_ref().map(|id| {
-                let id = id.to_ascii_lowercase();
-                id.strip_prefix("sha256:").map_or(id.clone(), str::to_owned)
-            }),
-        };
+    /// Finds out which document a request is about, and whether it is known here.
+    pub fn find(&self, request: &Request) -> Result<Found, ApiError> {
+        let id = named(request)?;
+        let text = request.query.as_deref();
         if let Some(trusted) = &self.trusted {
-            let id = match (&persisted, &request.query) {
-                (Some(id), _) => id.clone(),
+            let id = match (id, text) {
+                (Some(id), _) => id.to_owned(),
                 (None, Some(text)) => sha256(text),
                 (None, None) => return Err(no_query()),
             };
-            let text = trusted.text(&id).ok_or(ApiError::NotTrusted)?;
-            if request
-                .query
-                .as_deref()
-                .is_some_and(|asked| asked != &*text)
-            {
+            let known = trusted
+                .text(&id.to_ascii_lowercase())
+                .ok_or(ApiError::NotTrusted)?;
+            if text.is_some_and(|asked| asked != &*known) {
                 return Err(not_its_hash());
             }
-            return self.read(text, types, limits, false);
+            return Ok(self.found(hash(&known), || Some(known), false));
         }
-        match (persisted, &request.query) {
+        match (id, text) {
             (Some(id), Some(text)) => {
                 let hash = hash(text);
-                if hex(&hash) != id {
+                if unhex(id) != Some(hash) {
                     return Err(not_its_hash());
                 }
-                if let Some(valid) = self.valid.get(&hash) {
-                    // Ready here; another instance may only be told its hash.
-                    persist(app, &id, text).await;
-                    return Ok(Found::Valid(valid));
-                }
-                self.read(text.as_str().into(), types, limits, true)
+                Ok(self.found(hash, || Some(text.into()), true))
             }
             (Some(id), None) => {
-                let hash = unhex(&id).ok_or_else(|| {
+                let hash = unhex(id).ok_or_else(|| {
                     ApiError::BadRequest(
                         "extensions.persistedQuery.sha256Hash: 64 hexadecimal digits are expected."
                             .into(),
                     )
                 })?;
-                if let Some(valid) = self.valid.get(&hash) {
-                    return Ok(Found::Valid(valid));
-                }
-                let kept = app.cache.get(&key(&id)).await;
-                app.metrics
-                    .cache_lookup("persisted documents", kept.is_some());
-                let text = kept
-                    .and_then(|text| String::from_utf8(text.into()).ok())
-                    // Whoever can write to the cache must not choose what a hash stands for.
-                    .filter(|text| self::hash(text) == hash)
-                    .ok_or(ApiError::PersistedQueryNotFound)?;
-                self.read(text.into(), types, limits, false)
+                Ok(self.found(hash, || None, false))
             }
-            (None, Some(text)) => self.read(text.as_str().into(), types, limits, false),
+            (None, Some(text)) => Ok(self.found(hash(text), || Some(text.into()), false)),
             (None, None) => Err(no_query()),
         }
     }
 
-    fn read(
+    fn found(&self, hash: Hash, text: impl FnOnce() -> Option<Arc<str>>, registers: bool) -> Found {
+        let known = match self.valid.get(&hash) {
+            Some(valid) => Known::Valid(valid),
+            None => Known::Unread(Unread { hash, text: text() }),
+        };
+        Found { known, registers }
+    }
+
+    /// Reads a document, which another instance may have been told.
+    pub async fn read(
         &self,
-        text: Arc<str>,
+        app: &App,
+        unread: Unread,
         types: &TypeModel,
         limits: &Limits,
-        persist: bool,
-    ) -> Result<Found, ApiError> {
-        let hash = hash(&text);
-        if let Some(valid) = self.valid.get(&hash) {
-            return Ok(Found::Valid(valid));
-        }
-        let document = Document::read(&text, types, limits)?;
-        Ok(Found::New {
+    ) -> Result<New, ApiError> {
+        let Unread { hash, text } = unread;
+        let text = match text {
+            Some(text) => text,
+            None => registered(app, hash).await?,
+        };
+        Ok(New {
+            document: Document::read(&text, types, limits)?,
             hash,
-            document,
             text,
-            persist,
         })
     }
 
     /// Keeps a document that passed validation.
-    pub async fn admit(
-        &self,
-        app: &App,
-        hash: Hash,
-        document: Document,
-        text: Arc<str>,
-        persist: bool,
-    ) -> Arc<Valid> {
+    pub fn admit(&self, new: New) -> Arc<Valid> {
+        let New {
+            document,
+            hash,
+            text,
+        } = new;
         let valid = Arc::new(Valid {
             document,
-            text_length: text.len(),
+            hash,
+            text,
+            registered_at: Mutex::default(),
         });
         self.valid.insert(hash, valid.clone());
-        if persist {
-            self::persist(app, &hex(&hash), &text).await;
-        }
         valid
     }
 }
 
-/// Keeps a text for those who send its hash alone, at whichever instance.
-async fn persist(app: &App, id: &str, text: &str) {
-    let text = Bytes::copy_from_slice(text.as_bytes());
-    app.cache.put(&key(id), text, PERSISTED_FOR).await;
+/// The hash by which a request names its document, if it does.
+fn named(request: &Request) -> Result<Option<&str>, ApiError> {
+    let extensions = request.extensions.as_ref();
+    match extensions.and_then(|all| all.persisted_query.as_ref()) {
+        Some(query) if query.version.unwrap_or(1) != 1 => Err(ApiError::BadRequest(
+            "extensions.persistedQuery.version: only 1 is known.".into(),
+        )),
+        Some(query) => Ok(Some(&query.sha256_hash)),
+        None => Ok(request.document_id.as_deref().map(|id| {
+            let prefix = id
+                .get(..7)
+                .filter(|prefix| prefix.eq_ignore_ascii_case("sha256:"));
+            prefix.map_or(id, |_| &id[7..])
+        })),
+    }
+}
+
+async fn registered(app: &App, hash: Hash) -> Result<Arc<str>, ApiError> {
+    let kept = app.cache.get(&key(&hash)).await;
+    app.metrics
+        .cache_lookup("persisted documents", kept.is_some());
+    kept.and_then(|text| String::from_utf8(text.into()).ok())
+        // Whoever can write to the cache must not choose what a hash stands for.
+        .filter(|text| self::hash(text) == hash)
+        .map(Arc::from)
+        .ok_or(ApiError::PersistedQueryNotFound)
 }
 
 fn not_its_hash() -> ApiError {
@@ -208,8 +234,8 @@ fn no_query() -> ApiError {
     ApiError::BadRequest("query: a GraphQL document is expected.".into())
 }
 
-fn key(hash: &str) -> String {
-    format!("document:{hash}")
+fn key(hash: &Hash) -> String {
+    format!("document:{}", hex(hash))
 }
 
 /// A text's SHA-256, as requests and manifests write it.

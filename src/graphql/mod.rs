@@ -13,6 +13,7 @@ mod items;
 mod loaders;
 mod node;
 mod page;
+mod quotas;
 mod rate_limit;
 mod request;
 mod scalars;

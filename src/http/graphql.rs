@@ -293,10 +293,11 @@ fn tell_retry(headers: &mut HeaderMap, error: &ApiError) {
 
 /// As the IETF's draft on rate limit headers has them.
 fn tell_budget(headers: &mut HeaderMap, budget: &Budget) {
-    let policy = format!("\"points\";q={};w=60", budget.limit);
+    let quota = budget.quota;
+    let policy = format!("\"{quota}\";q={};w=60", budget.limit);
     // Rounded up: who comes back then must not be too early.
     let reset = budget.reset_after.as_micros().div_ceil(1_000_000);
-    let left = format!("\"points\";r={};t={reset}", budget.remaining);
+    let left = format!("\"{quota}\";r={};t={reset}", budget.remaining);
     for (name, value) in [("ratelimit-policy", policy), ("ratelimit", left)] {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(name, value);

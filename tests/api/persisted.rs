@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::support::database::TestDatabase;
 use crate::support::{Answer, TestApp, config};
 
-fn sha256(text: &str) -> String {
+pub fn sha256(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -4,6 +4,7 @@ use reqwest::RequestBuilder;
 use serde_json::json;
 
 use super::{GRAPHQL, JSON, post, send};
+use crate::persisted::sha256;
 use crate::support::{Answer, TestApp};
 
 /// 3,000 points a minute by a hundredth.
@@ -186,6 +187,73 @@ async fn what_is_refused_costs_nothing() {
         assert_eq!(answer.status, status, "{:#}", answer.body);
     }
     assert_eq!(caller.remaining().await, LIMIT);
+}
+
+/// A thousand a minute by a hundredth.
+const UNPRICED: u64 = 10;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_that_costs_no_points_is_counted_by_itself() {
+    let caller = Caller::new().await;
+    let known = r#"{"query":"{ tracks(first: 2) { nodes { id } } }"}"#;
+    assert_eq!(send(caller.asks(GRAPHQL, known)).await.status, 200);
+    // The one above was new as well.
+    for number in 1..UNPRICED {
+        let (status, query) = match number % 3 {
+            0 => (422, format!("{{ nothing{number} }}")),
+            1 => (400, format!("{{ {number}")),
+            _ => (200, format!("query Q{number} {{ __typename }}")),
+        };
+        let answer = send(caller.asks(GRAPHQL, &json!({ "query": query }).to_string())).await;
+        assert_eq!(answer.status, status, "{:#}", answer.body);
+    }
+    for body in [
+        r#"{"query":"{ nothing }"}"#,
+        r#"{"query":"{"}"#,
+        r#"{"query":"{ __typename }"}"#,
+        r#"{"query":"query Q2 { __typename }"}"#,
+        // Only its hash is known, and whether there is such a document takes a look elsewhere.
+        r#"{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"00000000000000000000000000000000000000000000000000000000000000aa"}}}"#,
+    ] {
+        let answer = send(caller.asks(GRAPHQL, body)).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (429, "RATE_LIMITED"),
+            "{body}"
+        );
+        assert_eq!(
+            answer.header("ratelimit-policy"),
+            Some("\"unpriced\";q=10;w=60")
+        );
+        let retry_after: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=120).contains(&retry_after));
+    }
+    // Who pays is served as before.
+    let answer = send(caller.asks(GRAPHQL, known)).await;
+    assert_eq!(answer.status, 200, "{:#}", answer.body);
+    assert_eq!(budget(&answer).remaining, LIMIT - 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_registers_no_more_than_its_share_and_is_served_all_the_same() {
+    let caller = Caller::new().await;
+    // 10,000 bytes an hour.
+    let texts: Vec<String> = (0..3)
+        .map(|_| {
+            let id = uuid::Uuid::new_v4().simple();
+            format!("query Q{id} {{ __typename }} # {}", "x".repeat(4_000))
+        })
+        .collect();
+    let mut kept = Vec::new();
+    for text in &texts {
+        let hash = sha256(text);
+        let body = json!({ "query": text, "extensions": { "persistedQuery": { "version": 1, "sha256Hash": hash } } });
+        let answer = send(caller.asks(GRAPHQL, &body.to_string())).await;
+        assert_eq!(answer.data(), json!({ "__typename": "Query" }));
+        let cache = &caller.app.app.cache;
+        kept.push(cache.get(&format!("document:{hash}")).await.is_some());
+    }
+    assert_eq!(kept, [true, true, false]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
