@@ -200,7 +200,7 @@ impl Api {
         let mut errors = self.validator.errors(document.ast.clone());
         if errors.is_empty() {
             return document
-                .check_written(&self.types, &self.limits)
+                .check(&self.types, &self.limits)
                 .map_err(|refusal| Outcome::Refused(refusal.into()));
         }
         // A document can break a rule in each of its fields; a person mends a few at a time.

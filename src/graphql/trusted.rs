@@ -100,7 +100,7 @@ fn judge(
         return Err(error.message.clone());
     }
     document
-        .check_written(types, limits)
+        .check(types, limits)
         .map_err(|refusal| refusal.to_string())
 }
 

@@ -30,6 +30,19 @@ pub(super) fn argument(field: &Field, name: &str) -> Option<Written> {
     })
 }
 
+/// Stands for a variable in what is written. Its sign begins no name, so nothing else comes to look like it.
+pub(super) fn mark(variable: Name) -> Result<Value, Infallible> {
+    Ok(Value::Enum(Name::new(format!("${variable}"))))
+}
+
+/// The variable that a value stands for.
+pub(super) fn marked(value: &Value) -> Option<&str> {
+    match value {
+        Value::Enum(name) => name.strip_prefix('$'),
+        _ => None,
+    }
+}
+
 /// How much text a value takes, measured without writing it down: what a rule pays to look at it or to
 /// copy it, be it one long string or a thousand small numbers.
 pub(super) fn length(value: &impl Display) -> u64 {
@@ -82,6 +95,14 @@ mod tests {
             Some(Written::Literal(Value::Object(_)))
         ));
         assert!(read("b: 5").is_none());
+    }
+
+    #[test]
+    fn a_variable_is_known_by_its_mark() {
+        let Ok(value) = mark(Name::new("n"));
+        assert_eq!(marked(&value), Some("n"));
+        assert_eq!(marked(&Value::Enum(Name::new("n"))), None);
+        assert_eq!(marked(&Value::from("$n")), None);
     }
 
     #[test]

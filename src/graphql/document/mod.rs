@@ -1,11 +1,13 @@
 //! Judges a GraphQL document before it runs: whether it is within the limits, what each operation costs,
 //! and whether its variables fit. Pure functions over text, syntax and the schema's own types; whatever
-//! comes in, the work is linear in it. Whether the document is valid is for the engine to say, after this.
+//! comes in, the work is linear in it. Whether the document is valid is for the engine to say, after this; what its rules
+//! leave out is judged here once they have passed.
 
 mod lexer;
 mod limits;
 mod literal;
 mod merge;
+mod positions;
 mod price;
 mod shape;
 #[cfg(test)]
@@ -98,8 +100,8 @@ impl Document {
         }
     }
 
-    /// Whether what is written in arguments and defaults fits, once the document is valid otherwise.
-    pub fn check_written(&self, model: &TypeModel, limits: &Limits) -> Result<(), Refusal> {
+    /// Whether the document keeps to the rules that the engine's leave out, once it is valid by those.
+    pub fn check(&self, model: &TypeModel, limits: &Limits) -> Result<(), Refusal> {
         written::check(&self.ast, model, limits)
     }
 

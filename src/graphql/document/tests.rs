@@ -85,6 +85,8 @@ type CreatePlaylistPayload { errors: [CatalogueError!]! }
 input FileInput @oneOf { upload: Upload directUploadId: ID }
 input SubmitTrackInput { title: String! audio: FileInput! }
 input Nested { not: Nested }
+directive @include(if: Boolean!) on FIELD | FRAGMENT_SPREAD | INLINE_FRAGMENT
+directive @skip(if: Boolean!) on FIELD | FRAGMENT_SPREAD | INLINE_FRAGMENT
 "#;
 
 pub(super) static MODEL: LazyLock<TypeModel> =

@@ -64,6 +64,7 @@ impl InputField {
 pub(super) struct OutputField {
     pub owner: TypeId,
     pub name: Box<str>,
+    pub ty: Type,
     /// What is left of its type without lists and marks; none if the schema does not define it.
     pub named_type: Option<TypeId>,
     pub is_list: bool,
@@ -95,6 +96,8 @@ pub struct TypeModel {
     kinds: Vec<Kind>,
     possible: Vec<Vec<TypeId>>,
     fields: Vec<OutputField>,
+    /// The arguments of each directive.
+    directives: HashMap<Box<str>, Vec<InputField>>,
     query: Option<TypeId>,
     mutation: Option<TypeId>,
     subscription: Option<TypeId>,
@@ -103,6 +106,7 @@ pub struct TypeModel {
 impl TypeModel {
     pub fn from_sdl(sdl: &str) -> Result<Self, SdlError> {
         let mut types = Vec::new();
+        let mut directives = HashMap::new();
         let mut roots = None;
         for definition in parse_schema(sdl)?.definitions {
             match definition {
@@ -111,7 +115,13 @@ impl TypeModel {
                 }
                 TypeSystemDefinition::Type(definition) => types.push(definition.node),
                 TypeSystemDefinition::Schema(definition) => roots = Some(definition.node),
-                TypeSystemDefinition::Directive(_) => {}
+                TypeSystemDefinition::Directive(definition) => {
+                    let definition = definition.node;
+                    directives.insert(
+                        (*definition.name.node).into(),
+                        input_fields(definition.arguments),
+                    );
+                }
             }
         }
 
@@ -140,6 +150,7 @@ impl TypeModel {
             ),
         };
         Ok(Self {
+            directives,
             query,
             mutation,
             subscription,
@@ -178,11 +189,7 @@ impl TypeModel {
                     .collect(),
             ),
             TypeKind::InputObject(input) => Kind::Input {
-                fields: input
-                    .fields
-                    .into_iter()
-                    .map(|field| input_field(field.node))
-                    .collect(),
+                fields: input_fields(input.fields),
                 one_of: definition
                     .directives
                     .iter()
@@ -222,11 +229,8 @@ impl TypeModel {
             name: name.clone(),
             named_type: self.type_id(named_type(&field.ty.node)),
             is_list: matches!(field.ty.node.base, BaseType::List(_)),
-            arguments: field
-                .arguments
-                .into_iter()
-                .map(|argument| input_field(argument.node))
-                .collect(),
+            arguments: input_fields(field.arguments),
+            ty: field.ty.node,
         });
         (name, id)
     }
@@ -280,14 +284,24 @@ impl TypeModel {
     pub(super) fn field(&self, id: FieldId) -> &OutputField {
         &self.fields[id.index()]
     }
+
+    /// What a directive takes by this name.
+    pub(super) fn directive_argument(&self, directive: &str, name: &str) -> Option<&InputField> {
+        let mut arguments = self.directives.get(directive)?.iter();
+        arguments.find(|argument| &*argument.name == name)
+    }
 }
 
-fn input_field(definition: InputValueDefinition) -> InputField {
-    InputField {
+fn input_fields(definitions: Vec<Positioned<InputValueDefinition>>) -> Vec<InputField> {
+    let field = |definition: InputValueDefinition| InputField {
         name: (*definition.name.node).into(),
         ty: definition.ty.node,
         default: definition.default_value.map(|value| value.node),
-    }
+    };
+    definitions
+        .into_iter()
+        .map(|definition| field(definition.node))
+        .collect()
 }
 
 fn named_type(ty: &Type) -> &str {

@@ -6,11 +6,13 @@ use std::fmt::{self, Display, Formatter};
 
 use async_graphql::{
     Positioned, Value, Variables,
-    parser::types::{BaseType, Type, VariableDefinition},
+    parser::types::{BaseType, VariableDefinition},
 };
 
 use super::{
     limits::{Limits, Refusal, at_most},
+    literal,
+    positions::{Place, Use},
     types::{InputField, Kind, TypeModel},
 };
 
@@ -29,7 +31,7 @@ pub(super) fn check(
         model,
         limits,
         values: 0,
-        holds_variables: false,
+        written: None,
     };
     for definition in definitions {
         let VariableDefinition {
@@ -46,7 +48,7 @@ pub(super) fn check(
                     name.node
                 )));
             }
-            Some(value) => checker.value(value, ty, &Path::Variable(&name.node))?,
+            Some(value) => checker.value(value, Place::of(ty), &Path::Variable(&name.node))?,
             None if !ty.nullable && default_value.is_none() => {
                 return Err(Refusal::Invalid(format!(
                     "Variable \"${}\" of required type \"{ty}\" was not provided.",
@@ -79,22 +81,23 @@ pub(super) fn with_defaults(
     variables
 }
 
-/// Refuses what is written in a document as an argument or a default, where it does not fit. `value` has null in the
-/// place of every variable.
-pub(super) fn check_written(
+/// Refuses what is written in a document as an argument or a default, where it does not fit. `value` has marks in the
+/// place of variables, whose uses are added to those given.
+pub(super) fn check_written<'t>(
     value: &Value,
-    ty: &Type,
+    place: Place<'t>,
     path: &Path<'_>,
-    model: &TypeModel,
+    model: &'t TypeModel,
     limits: &Limits,
+    uses: &mut Vec<Use<'t>>,
 ) -> Result<(), Refusal> {
     let mut checker = Checker {
         model,
         limits,
         values: 0,
-        holds_variables: true,
+        written: Some(uses),
     };
-    checker.value(value, ty, path)
+    checker.value(value, place, path)
 }
 
 /// Where a value stands. It is written out only for a refusal.
@@ -138,36 +141,42 @@ impl Path<'_> {
     }
 }
 
-struct Checker<'m> {
-    model: &'m TypeModel,
-    limits: &'m Limits,
+struct Checker<'t, 'c> {
+    model: &'t TypeModel,
+    limits: &'c Limits,
     values: u64,
-    /// Null may stand for a variable, which is judged when it comes; a null that is written is for validation.
-    holds_variables: bool,
+    /// The uses of variables in what is written in a document; none in what a request sends, where a text may name an
+    /// enum's value.
+    written: Option<&'c mut Vec<Use<'t>>>,
 }
 
-impl Checker<'_> {
-    fn value(&mut self, value: &Value, ty: &Type, path: &Path<'_>) -> Result<(), Refusal> {
+impl<'t> Checker<'t, '_> {
+    fn value(&mut self, value: &Value, place: Place<'t>, path: &Path<'_>) -> Result<(), Refusal> {
         self.values += 1;
         at_most(
             self.limits.variable_values,
             self.values,
             "number of values in the variables",
         )?;
+        if let (Some(uses), Some(name)) = (&mut self.written, literal::marked(value)) {
+            uses.push(place.used_by(name));
+            return Ok(());
+        }
+        let ty = place.ty;
         match (value, &ty.base) {
-            (Value::Null, _) if ty.nullable || self.holds_variables => Ok(()),
+            (Value::Null, _) if ty.nullable => Ok(()),
             (Value::Null, _) => Err(path.invalid(format_args!(
                 "Expected non-nullable type \"{ty}\" not to be null."
             ))),
             (Value::List(items), BaseType::List(item_type)) => {
                 self.allow_nesting(path)?;
                 for (index, item) in items.iter().enumerate() {
-                    self.value(item, item_type, &Path::Index(path, index))?;
+                    self.value(item, Place::of(item_type), &Path::Index(path, index))?;
                 }
                 Ok(())
             }
             // A single value stands for a list of one.
-            (single, BaseType::List(item_type)) => self.value(single, item_type, path),
+            (single, BaseType::List(item_type)) => self.value(single, Place::of(item_type), path),
             (value, BaseType::Named(name)) => self.named(value, name, path),
         }
     }
@@ -198,6 +207,9 @@ impl Checker<'_> {
         };
         match self.model.kind(id) {
             Kind::Enum(values) => match value {
+                Value::String(_) if self.written.is_some() => Err(path.invalid(format_args!(
+                    "Enum \"{type_name}\" cannot represent a string; its values are written without quotes."
+                ))),
                 Value::String(name) if values.contains(name.as_str()) => Ok(()),
                 Value::Enum(name) if values.contains(name.as_str()) => Ok(()),
                 Value::String(_) | Value::Enum(_) => Err(path.invalid(format_args!(
@@ -216,7 +228,7 @@ impl Checker<'_> {
         &mut self,
         value: &Value,
         type_name: &str,
-        fields: &[InputField],
+        fields: &'t [InputField],
         one_of: bool,
         path: &Path<'_>,
     ) -> Result<(), Refusal> {
@@ -228,7 +240,14 @@ impl Checker<'_> {
         self.allow_nesting(path)?;
         for field in fields {
             match given.get(&*field.name) {
-                Some(value) => self.value(value, &field.ty, &Path::Field(path, &field.name))?,
+                Some(value) => {
+                    let place = Place {
+                        ty: &field.ty,
+                        has_default: field.default.is_some(),
+                        is_one_of: one_of,
+                    };
+                    self.value(value, place, &Path::Field(path, &field.name))?;
+                }
                 None if field.is_required() => {
                     return Err(path.invalid(format_args!(
                         "Field \"{}\" of required type \"{}\" was not provided.",
@@ -250,7 +269,7 @@ impl Checker<'_> {
         if one_of {
             let mut choices = given.iter();
             return match (choices.next(), choices.next()) {
-                (Some((name, Value::Null)), None) if !self.holds_variables => {
+                (Some((name, Value::Null)), None) => {
                     Err(path.invalid(format_args!("Field \"{name}\" must be non-null.")))
                 }
                 (Some(_), None) => Ok(()),
