@@ -7,6 +7,7 @@ mod lexer;
 mod limits;
 mod literal;
 mod merge;
+mod overlap;
 mod positions;
 mod price;
 mod shape;
@@ -102,7 +103,8 @@ impl Document {
 
     /// Whether the document keeps to the rules that the engine's leave out, once it is valid by those.
     pub fn check(&self, model: &TypeModel, limits: &Limits) -> Result<(), Refusal> {
-        written::check(&self.ast, model, limits)
+        written::check(&self.ast, model, limits)?;
+        overlap::check(&self.ast, model, limits)
     }
 
     /// What the engine is to run for an operation of this document. The variables are those with their defaults.
