@@ -45,44 +45,55 @@ pub(super) fn check(text: &str, limits: &Limits) -> Result<(), Refusal> {
 }
 
 fn scan(text: &str) -> Result<Scan, Refusal> {
-    let bytes = text.as_bytes();
     let mut scan = Scan::default();
     let mut open = 0_u64;
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let rest = &bytes[at..];
-        let ignored = ignored_length(rest);
-        if ignored > 0 {
-            at += ignored;
-            continue;
-        }
+    for token in tokens(text) {
         scan.tokens += 1;
-        at += match byte {
-            b'{' | b'[' | b'(' => {
+        match token? {
+            b"{" | b"[" | b"(" => {
                 open += 1;
                 scan.brackets = scan.brackets.max(open);
-                1
             }
-            b'}' | b']' | b')' => {
-                // A closing bracket too many ends the parse, so the count may start anew after it.
-                open = open.saturating_sub(1);
-                1
+            // A closing bracket too many ends the parse, so the count may start anew after it.
+            b"}" | b"]" | b")" => open = open.saturating_sub(1),
+            b"@" => scan.directives += 1,
+            token if is_word(token[0]) || token[0] == b'-' => {
+                scan.longest_word = scan.longest_word.max(token.len() as u64);
             }
-            b'@' => {
-                scan.directives += 1;
-                1
-            }
-            b'"' => string_length(rest).ok_or_else(|| unterminated(text, at))?,
-            b'.' if rest.starts_with(b"...") => 3,
-            byte if is_word(byte) || byte == b'-' => {
-                let length = word_length(rest);
-                scan.longest_word = scan.longest_word.max(length as u64);
-                length
-            }
-            _ => 1,
-        };
+            _ => {}
+        }
     }
     Ok(scan)
+}
+
+/// The text's tokens, up to a string that has no end. What the parser would not take comes byte by byte.
+pub(super) fn tokens(text: &str) -> impl Iterator<Item = Result<&[u8], Refusal>> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            match ignored_length(&bytes[at..]) {
+                0 => break,
+                ignored => at += ignored,
+            }
+        }
+        let rest = &bytes[at..];
+        let length = match *rest.first()? {
+            b'"' => match string_length(rest) {
+                Some(length) => length,
+                None => {
+                    let refusal = unterminated(text, at);
+                    at = bytes.len();
+                    return Some(Err(refusal));
+                }
+            },
+            b'.' if rest.starts_with(b"...") => 3,
+            byte if is_word(byte) || byte == b'-' => word_length(rest),
+            _ => 1,
+        };
+        at += length;
+        Some(Ok(&rest[..length]))
+    })
 }
 
 fn run(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> usize {

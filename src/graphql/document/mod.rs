@@ -3,6 +3,7 @@
 //! comes in, the work is linear in it. Whether the document is valid is for the engine to say, after this; what its rules
 //! leave out is judged here once they have passed.
 
+mod duplicates;
 mod lexer;
 mod limits;
 mod literal;
@@ -58,6 +59,7 @@ impl Document {
     pub fn read(text: &str, model: &TypeModel, limits: &Limits) -> Result<Self, Refusal> {
         lexer::check(text, limits)?;
         let ast = parser::parse_query(text).map_err(unparsable)?;
+        duplicates::check(text)?;
         at_most(
             limits.operations,
             ast.operations.iter().len() as u64,
@@ -173,9 +175,28 @@ impl Operation {
     }
 }
 
+/// Also what the parser finds that GraphQL takes for a matter of validation: definitions that are there twice, or not.
+fn unparsable(error: parser::Error) -> Refusal {
+    match error {
+        parser::Error::MultipleOperations { .. } => Refusal::Invalid(
+            "An operation without a name must be the only operation of its document.".into(),
+        ),
+        parser::Error::OperationDuplicated { operation, .. } => Refusal::Invalid(format!(
+            "There can be only one operation named \"{operation}\"."
+        )),
+        parser::Error::FragmentDuplicated { fragment, .. } => Refusal::Invalid(format!(
+            "There can be only one fragment named \"{fragment}\"."
+        )),
+        parser::Error::MissingOperation => {
+            Refusal::Invalid("The document holds no operation.".into())
+        }
+        error => no_syntax(&error),
+    }
+}
+
 /// The parser's messages draw the offending line, which may be the whole document; only their last line
 /// says what was expected.
-fn unparsable(error: parser::Error) -> Refusal {
+fn no_syntax(error: &parser::Error) -> Refusal {
     let at = error
         .positions()
         .next()

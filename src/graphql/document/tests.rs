@@ -286,15 +286,7 @@ fn what_is_no_graphql_is_refused_with_its_place() {
     };
     assert!(message.starts_with("Syntax error: expected "), "{message}");
     assert_eq!((line, column), (3, 3));
-    for text in [
-        "",
-        "   # nothing",
-        "fragment F on Query { me { id } }",
-        "{ a } { b }",
-        "query A { a } query A { b }",
-        "{ a(b: 1e999) }",
-        "{ a(b: 1x) }",
-    ] {
+    for text in ["", "   # nothing", "{ a(b: 1e999) }", "{ a(b: 1x) }"] {
         assert!(matches!(read(text), Err(Refusal::Parse { .. })), "{text}");
     }
     // The parser's own message would hold the whole line.
@@ -303,6 +295,42 @@ fn what_is_no_graphql_is_refused_with_its_place() {
         panic!("a number is no field");
     };
     assert!(message.len() < 200, "{}", message.len());
+}
+
+#[test]
+fn definitions_are_told_apart() {
+    for (text, message) in [
+        (
+            "{ a } { b }",
+            "An operation without a name must be the only operation of its document.",
+        ),
+        (
+            "query A { a } mutation { b }",
+            "An operation without a name must be the only operation of its document.",
+        ),
+        (
+            "query A { a } query A { b }",
+            "There can be only one operation named \"A\".",
+        ),
+        (
+            "{ ...F } fragment F on Query { a } fragment F on Query { a }",
+            "There can be only one fragment named \"F\".",
+        ),
+        (
+            "fragment F on Query { me { id } }",
+            "The document holds no operation.",
+        ),
+        (
+            "{ a(b: {c: 1, c: 1}) }",
+            "There can be only one input field named \"c\".",
+        ),
+    ] {
+        assert_eq!(
+            read(text).map(|_| ()),
+            Err(Refusal::Invalid(message.into())),
+            "{text}"
+        );
+    }
 }
 
 #[test]

@@ -40,7 +40,7 @@ async fn an_operation_that_can_not_run_is_refused_by_its_fault() {
         (
             "no operation",
             json!({ "query": "fragment A on Query { __typename }" }),
-            parse,
+            invalid,
         ),
         (
             "a letter too many",
