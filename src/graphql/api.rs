@@ -197,7 +197,7 @@ impl Api {
     }
 
     fn validate(&self, document: &Document) -> Result<(), Outcome> {
-        let mut errors = self.validator.errors(document.ast.clone());
+        let mut errors = self.validator.errors(document, &self.types);
         if errors.is_empty() {
             return document
                 .check(&self.types, &self.limits)

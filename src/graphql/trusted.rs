@@ -7,9 +7,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use serde::Deserialize;
 
-use super::document::{Document, Limits, TypeModel};
+use super::document::{Limits, TypeModel};
 use super::documents::sha256;
-use super::validation::Validator;
+use super::validation::{Validator, judge};
 
 /// The operations of a manifest, each by the id that the manifest gives it and by its text's SHA-256.
 pub struct Trusted {
@@ -87,21 +87,6 @@ impl Manifest {
                 .collect(),
         }
     }
-}
-
-fn judge(
-    text: &str,
-    validator: &Validator,
-    types: &TypeModel,
-    limits: &Limits,
-) -> Result<(), String> {
-    let document = Document::read(text, types, limits).map_err(|refusal| refusal.to_string())?;
-    if let Some(error) = validator.errors(document.ast.clone()).first() {
-        return Err(error.message.clone());
-    }
-    document
-        .check(types, limits)
-        .map_err(|refusal| refusal.to_string())
 }
 
 /// How many ids and hashes a manifest makes known, if it is one that the service would start with.

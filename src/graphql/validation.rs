@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextValidation};
-use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{Request, ServerError, ValidationResult};
 use futures_util::FutureExt;
 
-use super::{ApiSchema, builder};
+use super::document::{Document, Limits, TypeModel};
+use super::{ApiSchema, builder, sdl};
 
-/// Judges documents by every rule, and runs none of them.
+/// Judges documents by every rule of the engine, and runs none of them.
 pub struct Validator {
     schema: ApiSchema,
 }
@@ -28,9 +28,9 @@ impl Validator {
     }
 
     /// The rules that a document breaks; none where it is valid.
-    pub fn errors(&self, document: ExecutableDocument) -> Vec<ServerError> {
+    pub fn errors(&self, document: &Document, types: &TypeModel) -> Vec<ServerError> {
         let mut request = Request::new(String::new());
-        request.set_parsed_query(document);
+        request.set_parsed_query(document.retold(types));
         // Nothing runs, so there is nothing to wait for.
         match self.schema.execute(request).now_or_never() {
             Some(response) if passed(&response.errors) => Vec::new(),
@@ -73,14 +73,22 @@ fn passed(errors: &[ServerError]) -> bool {
     matches!(errors, [error] if error.source.as_ref().is_some_and(|source| source.is::<Passed>()))
 }
 
-/// By which rules a text is no valid document; for those who keep documents.
-pub fn validate(text: &str) -> Vec<String> {
-    match async_graphql::parser::parse_query(text) {
-        Ok(document) => Validator::new(true)
-            .errors(document)
-            .into_iter()
-            .map(|error| error.message)
-            .collect(),
-        Err(error) => vec![error.to_string()],
+/// Why a text is no valid document, if it is none; for those who keep documents.
+pub fn validate(text: &str) -> anyhow::Result<()> {
+    let types = TypeModel::from_sdl(&sdl())?;
+    judge(text, &Validator::new(true), &types, &Limits::default())
+}
+
+/// By every rule there is, the limits included.
+pub fn judge(
+    text: &str,
+    validator: &Validator,
+    types: &TypeModel,
+    limits: &Limits,
+) -> anyhow::Result<()> {
+    let document = Document::read(text, types, limits)?;
+    if let Some(error) = validator.errors(&document, types).first() {
+        anyhow::bail!(error.message.clone());
     }
+    Ok(document.check(types, limits)?)
 }

@@ -11,8 +11,8 @@ fn every_operation_of_our_clients_is_valid_and_within_the_limits() {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
-        let errors = empulse::graphql::validate(&text);
-        assert!(errors.is_empty(), "{}: {errors:#?}", path.display());
+        empulse::graphql::validate(&text)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let document = Document::read(&text, &model, &limits)
             .unwrap_or_else(|refusal| panic!("{}: {refusal}", path.display()));
         for operation in document.operations() {

@@ -11,6 +11,7 @@ mod merge;
 mod overlap;
 mod positions;
 mod price;
+mod retold;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -101,6 +102,11 @@ impl Document {
                 "Must provide operation name if query contains multiple operations.".into(),
             )),
         }
+    }
+
+    /// What the engine's rules are to judge in the document's stead.
+    pub fn retold(&self, model: &TypeModel) -> ExecutableDocument {
+        retold::retold(&self.ast, model)
     }
 
     /// Whether the document keeps to the rules that the engine's leave out, once it is valid by those.
