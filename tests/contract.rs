@@ -8,4 +8,5 @@ mod contract {
     mod nulls;
     mod operations;
     mod schema;
+    mod validation;
 }

@@ -1,5 +1,5 @@
-// What GraphQL's reference implementation answers to corpus.graphql, and how it asks for a schema. `node run.mjs`
-// writes both down; with --check it only compares, and fails where they differ from what stands written.
+// What GraphQL's reference implementation answers to corpus.graphql, what it says of the documents in validation.graphql,
+// and how it asks for a schema. `node run.mjs` writes all three down; with --check it only compares, and fails where they differ from what stands written.
 
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { buildSchema, execute, getIntrospectionQuery, parse, validate, validateSchema } from 'graphql';
@@ -108,17 +108,30 @@ const introspection = () =>
     oneOf: true,
   }).trim()}\n`;
 
+const served = buildSchema(read('../../schema.graphql'));
+
+// Of each document that its heading names, what is wrong with it: nothing where it is valid.
+const verdicts = () => {
+  const [, ...documents] = read('validation.graphql').split(/^### /m);
+  const verdict = (document) => {
+    const [name] = document.split('\n', 1);
+    const errors = validate(served, parse(document.slice(name.length)));
+    return `  ${JSON.stringify(name)}: ${JSON.stringify(errors.map(({ message }) => message))}`;
+  };
+  return `{\n${documents.map(verdict).join(',\n')}\n}\n`;
+};
+
 // The reference implementation's own eye on what we serve and on what our clients send.
 const checkServed = () => {
-  const schema = buildSchema(read('../../schema.graphql'));
-  const errors = validateSchema(schema);
+  const errors = validateSchema(served);
   if (errors.length > 0) throw new Error(`schema.graphql: ${errors.join('\n')}`);
-  for (const name of readdirSync(here('../operations/'))) valid(schema, parse(read(`../operations/${name}`)), name);
+  for (const name of readdirSync(here('../operations/'))) valid(served, parse(read(`../operations/${name}`)), name);
 };
 
 const isCheck = process.argv.includes('--check');
 let differs = false;
-for (const [name, text] of [['expected.json', answers()], ['introspection.graphql', introspection()]]) {
+const written = { 'expected.json': answers(), 'verdicts.json': verdicts(), 'introspection.graphql': introspection() };
+for (const [name, text] of Object.entries(written)) {
   if (!isCheck) {
     writeFileSync(here(name), text);
   } else if (read(name) !== text) {
