@@ -1,20 +1,11 @@
 //! One connection: HTTP/1.1 or HTTP/2 with prior knowledge, from its first byte to its last.
 
 use std::{
-    convert::Infallible,
-    future::poll_fn,
-    net::SocketAddr,
-    pin::{Pin, pin},
-    sync::Arc,
-    task::{Context, Poll},
+    convert::Infallible, future::poll_fn, net::SocketAddr, pin::pin, sync::Arc, task::Poll,
     time::Duration,
 };
 
-use hyper::{
-    Request, Response, Version,
-    body::{Body, Frame, Incoming, SizeHint},
-    service::service_fn,
-};
+use hyper::{Request, Response, Version, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -33,7 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ServerLimits,
-    wire::{Activity, InFlight, Then, Wire},
+    activity::{Activity, Then},
+    answer::Counted,
+    wire::Wire,
 };
 
 /// The whole header of an HTTP/1 request fits into this, or it is answered 431.
@@ -44,6 +37,9 @@ const HTTP2_STREAMS: u32 = 100;
 /// A peer that vanished without a word is found by these; TCP alone would not miss it for hours.
 const HTTP2_PING_EVERY: Duration = Duration::from_secs(20);
 const HTTP2_PONG_WITHIN: Duration = Duration::from_secs(10);
+/// Streams that a client takes back before they were looked at, and those that it breaks: more of either is an attack.
+const HTTP2_RESETS: usize = 20;
+const HTTP2_ERRORS: usize = 1024;
 
 /// What all connections of one listener share.
 pub(super) struct Host<E> {
@@ -68,6 +64,8 @@ where
             .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(HTTP2_STREAMS)
+            .max_pending_accept_reset_streams(HTTP2_RESETS)
+            .max_local_error_reset_streams(HTTP2_ERRORS)
             .max_header_list_size(HTTP2_HEADER_BYTES)
             .keep_alive_interval(HTTP2_PING_EVERY)
             .keep_alive_timeout(HTTP2_PONG_WITHIN);
@@ -105,13 +103,16 @@ where
         );
 
         let service = service_fn(|request: Request<Incoming>| {
-            let in_flight = activity.begin(request.version() == Version::HTTP_2);
+            let in_flight = match request.version() {
+                Version::HTTP_2 => activity.begin_stream(),
+                _ => activity.begin(),
+            };
             let endpoint = Arc::clone(&self.endpoint);
             let (local, remote) = (local.clone(), remote.clone());
             async move {
                 let request = poem::Request::from((request, local, remote, Scheme::HTTP));
                 let response: Response<_> = endpoint.get_response(request).await.into();
-                Ok::<_, Infallible>(response.map(|body| Counted { body, in_flight }))
+                Ok::<_, Infallible>(response.map(|body| Counted::new(body, in_flight)))
             }
         });
         let mut connection = pin!(
@@ -141,12 +142,13 @@ where
                 if due.at <= Instant::now() {
                     match due.then {
                         Then::LookAgain => {}
+                        Then::GiveUp if activity.give_up(&self.limits) => continue,
                         Then::Leave => {
                             connection.as_mut().graceful_shutdown();
                             leaving_since = Some(Instant::now());
                             continue;
                         }
-                        Then::Cut => return Poll::Ready(()),
+                        Then::GiveUp | Then::Cut => return Poll::Ready(()),
                     }
                 }
                 // Only ever brought forward while it runs: an alarm that comes too early costs one look, resetting it
@@ -160,32 +162,5 @@ where
             }
         })
         .await;
-    }
-}
-
-/// An answer's body, which keeps its request in flight until it has been handed over.
-struct Counted<B> {
-    body: B,
-    #[expect(dead_code, reason = "held for its drop")]
-    in_flight: InFlight,
-}
-
-impl<B: Body + Unpin> Body for Counted<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

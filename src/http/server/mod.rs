@@ -3,6 +3,8 @@
 //! poem's own server bounds neither how long a header may take nor how soon an idle connection goes when the service
 //! stops; its endpoints are served here instead, each connection by [`connection`] over a socket that [`wire`] watches.
 
+mod activity;
+mod answer;
 mod connection;
 mod wire;
 
@@ -31,7 +33,7 @@ pub struct ServerLimits {
     /// Between two requests on one connection. Longer than the minute for which load balancers commonly keep theirs,
     /// since one that reuses a connection in the moment we close it answers 502.
     pub idle: Duration,
-    /// Without the client taking a single byte of what we send.
+    /// Without the client taking a single byte of what we send; on HTTP/2, of one of the answers.
     pub stalled_write: Duration,
     /// From the call to stop until what is left is cut.
     pub drain: Duration,

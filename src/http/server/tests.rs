@@ -23,7 +23,10 @@ use crate::http::{
     shell::{Shell, wrap},
 };
 
+mod http2;
+
 const BODY_LIMIT: usize = 64 * 1024;
+const LARGE: usize = 200_000;
 const AT_ONCE: Duration = Duration::from_millis(900);
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -42,7 +45,7 @@ struct Running {
     address: SocketAddr,
     stop: CancellationToken,
     served: JoinHandle<ServeReport>,
-    /// Set when the endless answer of `/endless` has been given up.
+    /// Set when an answer of `/endless`, `/large` or `/never` has been given up, or was taken whole.
     given_up: Arc<AtomicBool>,
 }
 
@@ -75,6 +78,16 @@ impl Running {
         }
     }
 
+    /// Waits until nobody holds the answer any more that is told of.
+    async fn given_up(&self) {
+        let given_up = async {
+            while !self.given_up.load(Ordering::SeqCst) {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(Duration::from_secs(3), given_up).await.unwrap();
+    }
+
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
@@ -102,6 +115,13 @@ fn routes(given_up: Arc<AtomicBool>) -> Route {
             self.0.store(true, Ordering::SeqCst);
         }
     }
+    impl AsRef<[u8]> for Told {
+        fn as_ref(&self) -> &[u8] {
+            &[b'x'; LARGE]
+        }
+    }
+    let large = Arc::clone(&given_up);
+    let never = Arc::clone(&given_up);
     Route::new()
         .at("/", Methods::new().get(make_sync(|_| "hello")))
         .at(
@@ -140,6 +160,20 @@ fn routes(given_up: Arc<AtomicBool>) -> Route {
                         Ok::<_, io::Error>(bytes)
                     },
                 ))
+            }),
+        )
+        .at(
+            "/large",
+            make_sync(move |_: Request| Bytes::from_owner(Told(Arc::clone(&large)))),
+        )
+        .at(
+            "/never",
+            make(move |_: Request| {
+                let told = Told(Arc::clone(&never));
+                async move {
+                    std::future::pending::<()>().await;
+                    drop(told);
+                }
             }),
         )
         .at(
@@ -393,12 +427,7 @@ async fn a_client_that_does_not_read_is_given_up() {
         .write_all(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
         .await
         .unwrap();
-    let given_up = async {
-        while !server.given_up.load(Ordering::SeqCst) {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(Duration::from_secs(3), given_up).await.unwrap();
+    server.given_up().await;
 }
 
 #[tokio::test]
@@ -587,103 +616,4 @@ async fn an_upgraded_connection_keeps_its_place_but_stops_nothing() {
     assert!(took < AT_ONCE, "{took:?}");
     client.write_all(b"pong").await.unwrap();
     until(&mut client, "pong").await;
-}
-
-mod http2 {
-    use super::*;
-
-    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    const DATA: u8 = 0;
-    const HEADERS: u8 = 1;
-    const SETTINGS: u8 = 4;
-    const END_STREAM: u8 = 1;
-    const END_HEADERS: u8 = 4;
-    const ACK: u8 = 1;
-
-    fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        let mut frame = length[1..].to_vec();
-        frame.extend([kind, flags]);
-        frame.extend(stream.to_be_bytes());
-        frame.extend(payload);
-        frame
-    }
-
-    /// `GET http://a/` in HPACK: three entries of its static table and a literal.
-    fn get(stream: u32, flags: u8) -> Vec<u8> {
-        frame(HEADERS, flags, stream, &[0x82, 0x86, 0x84, 0x41, 1, b'a'])
-    }
-
-    async fn next_frame(client: &mut TcpStream) -> (u8, u8, Vec<u8>) {
-        let mut head = [0; 9];
-        timeout(Duration::from_secs(5), client.read_exact(&mut head))
-            .await
-            .expect("a frame")
-            .unwrap();
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        let mut payload = vec![0; length as usize];
-        client.read_exact(&mut payload).await.unwrap();
-        (head[3], head[4], payload)
-    }
-
-    async fn met(server: &Running) -> TcpStream {
-        let mut client = server.connect().await;
-        client.write_all(PREFACE).await.unwrap();
-        client.write_all(&frame(SETTINGS, 0, 0, &[])).await.unwrap();
-        client
-            .write_all(&get(1, END_STREAM | END_HEADERS))
-            .await
-            .unwrap();
-        loop {
-            match next_frame(&mut client).await {
-                (SETTINGS, 0, _) => {
-                    let ack = frame(SETTINGS, ACK, 0, &[]);
-                    client.write_all(&ack).await.unwrap();
-                }
-                (DATA, _, payload) if payload == b"hello" => return client,
-                _ => {}
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn is_served_by_prior_knowledge() {
-        met(&Running::with(short()).await).await;
-    }
-
-    #[tokio::test]
-    async fn goes_when_idle() {
-        let limits = short();
-        let server = Running::with(limits.clone()).await;
-        let mut client = met(&server).await;
-        let after = closed_after(&mut client).await;
-        assert!(about(limits.idle).contains(&after), "{after:?}");
-    }
-
-    #[tokio::test]
-    async fn a_header_in_pieces_without_end_is_cut_off() {
-        let limits = short();
-        let server = Running::with(limits.clone()).await;
-        let mut client = met(&server).await;
-        client.write_all(&get(3, END_STREAM)).await.unwrap();
-        let after = closed_after(&mut client).await;
-        assert!(about(limits.idle).contains(&after), "{after:?}");
-
-        let mut client = server.connect().await;
-        client.write_all(PREFACE).await.unwrap();
-        client.write_all(&frame(SETTINGS, 0, 0, &[])).await.unwrap();
-        client.write_all(&get(1, END_STREAM)).await.unwrap();
-        let after = closed_after(&mut client).await;
-        assert!(about(limits.header).contains(&after), "{after:?}");
-    }
-
-    #[tokio::test]
-    async fn does_not_hold_up_a_stop() {
-        let server = Running::with(ServerLimits::default()).await;
-        let mut client = met(&server).await;
-        let (report, took) = server.stopped().await;
-        assert_eq!(report, ServeReport { cut: 0 });
-        assert!(took < AT_ONCE, "{took:?}");
-        closed_after(&mut client).await;
-    }
 }
