@@ -46,8 +46,7 @@ impl BodyLimits {
     }
 }
 
-/// Why there is no body to work with. Each closes the connection: what the client still sends of the body is not the
-/// next request.
+/// Why there is no body to work with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
     #[error("The body is too large: at most {limit} bytes are taken, before and after unpacking.")]
@@ -74,10 +73,11 @@ impl ResponseError for BodyError {
 
     fn as_response(&self) -> Response {
         let mut response = refusal(self.status(), &self.to_string());
-        let headers = response.headers_mut();
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         if *self == Self::UnsupportedEncoding {
-            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED));
+            let accepted = HeaderValue::from_static(ACCEPTED);
+            response
+                .headers_mut()
+                .insert(header::ACCEPT_ENCODING, accepted);
         }
         response
     }
@@ -85,8 +85,8 @@ impl ResponseError for BodyError {
 
 /// Takes the body out of the request and reads it to its end, or to the first limit that it breaks.
 ///
-/// The rest of a refused body is not read here: the server throws away what still comes after the answer (see
-/// `server::wire`), so that the client is told at once and can stop.
+/// The rest of a refused body is not read here: the server closes the connection behind the answer and throws away what
+/// still comes (see `server::received` and `server::wire`), so that the client is told at once and can stop.
 pub async fn read(request: &mut Request, limits: BodyLimits) -> Result<Bytes, BodyError> {
     let too_large = BodyError::TooLarge {
         limit: limits.bytes,

@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 use ipnet::IpNet;
 use poem::{
     Endpoint, IntoResponse, PathPattern, Request, Response,
-    http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
 };
 use tracing::{Instrument, Span, field::Empty};
 
@@ -89,7 +89,6 @@ impl<E: Endpoint> Endpoint for Wrapped<E> {
         let origin = self.shell.cors.allowed_origin(request.headers());
         let wanted = Coding::wanted(request.headers());
         let head_only = request.method() == Method::HEAD;
-        let version = request.version();
         request.set_data(id.clone());
 
         let account = Account::open(&self.shell, &request, id.clone());
@@ -128,10 +127,6 @@ impl<E: Endpoint> Endpoint for Wrapped<E> {
             response.set_body(body);
         }
         let headers = response.headers_mut();
-        // HTTP/2 forbids it; an answer there can't end the connection that others share.
-        if version == Version::HTTP_2 {
-            headers.remove(header::CONNECTION);
-        }
         headers.insert(CORRELATION_ID, id.header_value());
         self.shell.cors.mark(origin, headers);
         secure(headers, self.shell.production);
@@ -529,7 +524,6 @@ mod tests {
             .body(vec![b'a'; 101]);
         let response = endpoint.get_response(request).await;
         assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
-        assert_eq!(response.headers()[header::CONNECTION], "close");
         let told = document(response).await;
         assert_eq!(told["errors"][0]["extensions"]["code"], "PAYLOAD_TOO_LARGE");
     }

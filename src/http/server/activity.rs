@@ -1,12 +1,13 @@
 //! What a connection is busy with, told by its socket, its requests and their answers, and what is due about it.
 
 use std::{
-    io,
+    io, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
+use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::ServerLimits;
@@ -48,10 +49,22 @@ struct State {
     idle_since: Instant,
     header_since: Option<Instant>,
     last_byte: Instant,
+    /// Of HTTP/1, where each request's body stands in the way of the next request.
+    request_body: RequestBody,
     /// Of HTTP/2, where the answers of one connection wait for room each for itself.
     answers: Vec<Answer>,
     answers_begun: u64,
     answer_moved: Instant,
+}
+
+/// What has become of a request's body.
+pub(super) enum RequestBody {
+    /// There is nothing of it to come.
+    Read,
+    /// Somebody reads it, or gave up reading it.
+    Open,
+    /// Nobody wanted the rest.
+    Left(Incoming),
 }
 
 /// An answer on HTTP/2, from its request on until the last of it was written to the socket.
@@ -121,6 +134,7 @@ impl Activity {
             idle_since: now,
             header_since: None,
             last_byte: now,
+            request_body: RequestBody::Read,
             answers: Vec::new(),
             answers_begun: 0,
             answer_moved: now,
@@ -132,12 +146,17 @@ impl Activity {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request's header has been read on HTTP/1. The request lasts until the guard is dropped.
-    pub fn begin(self: &Arc<Self>) -> InFlight {
+    /// A request's header has been read on HTTP/1, and its body too unless one is to come. The request lasts until the
+    /// guard is dropped.
+    pub fn begin(self: &Arc<Self>, is_read: bool) -> InFlight {
         let mut state = self.state();
         state.requests += 1;
         state.met = true;
         state.header_since = None;
+        state.request_body = match is_read {
+            true => RequestBody::Read,
+            false => RequestBody::Open,
+        };
         InFlight {
             activity: Arc::clone(self),
             answer: None,
@@ -167,10 +186,31 @@ impl Activity {
         }
     }
 
+    /// What has become of the request's body. A rest that was left is given away, and counts as open from then on.
+    pub fn request_body(&self) -> RequestBody {
+        let mut state = self.state();
+        match state.request_body {
+            RequestBody::Read => RequestBody::Read,
+            _ => mem::replace(&mut state.request_body, RequestBody::Open),
+        }
+    }
+
+    pub fn set_request_body(&self, body: RequestBody) {
+        self.state().request_body = body;
+    }
+
+    /// Whether the client may be sending what nobody will read: the rest of a body, or of a header that was refused.
+    pub fn may_be_sent_more(&self) -> bool {
+        let state = self.state();
+        let in_header = !state.http2 && state.header_since.is_some();
+        in_header || !matches!(state.request_body, RequestBody::Read)
+    }
+
     pub fn read(&self) {
         let mut state = self.state();
         state.last_byte = Instant::now();
-        if state.requests == 0 && state.header_since.is_none() {
+        let body_read = matches!(state.request_body, RequestBody::Read);
+        if state.requests == 0 && body_read && state.header_since.is_none() {
             state.header_since = Some(state.last_byte);
         }
     }
@@ -269,6 +309,10 @@ pub(super) struct InFlight {
 }
 
 impl InFlight {
+    pub fn activity(&self) -> &Activity {
+        &self.activity
+    }
+
     pub fn is_stream(&self) -> bool {
         self.answer.is_some()
     }

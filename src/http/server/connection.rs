@@ -5,14 +5,18 @@ use std::{
     time::Duration,
 };
 
-use hyper::{Request, Response, Version, body::Incoming, service::service_fn};
+use hyper::{
+    Request, Response, Version,
+    body::{Body, Incoming},
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
 use poem::{
-    Addr, Endpoint,
-    http::uri::Scheme,
+    Addr, Endpoint, RequestParts,
+    http::{HeaderValue, header, uri::Scheme},
     web::{LocalAddr, RemoteAddr},
 };
 use tokio::{
@@ -26,6 +30,7 @@ use super::{
     ServerLimits,
     activity::{Activity, Then},
     answer::Counted,
+    received::{Received, read_up},
     wire::Wire,
 };
 
@@ -95,23 +100,32 @@ where
         );
         let remote = RemoteAddr(peer.into());
         let activity = Activity::new();
-        let wire = Wire::new(
-            stream,
-            Arc::clone(&activity),
-            self.limits.stalled_write,
-            place,
-        );
+        let wire = Wire::new(stream, Arc::clone(&activity), &self.limits, place);
 
         let service = service_fn(|request: Request<Incoming>| {
-            let in_flight = match request.version() {
-                Version::HTTP_2 => activity.begin_stream(),
-                _ => activity.begin(),
+            let (head, body) = request.into_parts();
+            let is_stream = head.version == Version::HTTP_2;
+            let is_read = body.is_end_stream();
+            let in_flight = match is_stream {
+                true => activity.begin_stream(),
+                false => activity.begin(is_read),
+            };
+            let body = match is_read {
+                true => poem::Body::empty(),
+                false => Received::new(body, (!is_stream).then(|| Arc::clone(&activity))).into(),
             };
             let endpoint = Arc::clone(&self.endpoint);
             let (local, remote) = (local.clone(), remote.clone());
             async move {
-                let request = poem::Request::from((request, local, remote, Scheme::HTTP));
-                let response: Response<_> = endpoint.get_response(request).await.into();
+                let version = head.version;
+                let asks_first = head.headers.contains_key(header::EXPECT);
+                let head = RequestParts::from((head, local, remote, Scheme::HTTP));
+                let request = poem::Request::from_parts(head, body);
+                let mut response: Response<_> = endpoint.get_response(request).await.into();
+                // Streams of HTTP/2 don't stand in each other's way.
+                if !is_read && !is_stream && !read_up(in_flight.activity(), asks_first).await {
+                    say_that_it_closes(&mut response, version);
+                }
                 Ok::<_, Infallible>(response.map(|body| Counted::new(body, in_flight)))
             }
         });
@@ -162,5 +176,15 @@ where
             }
         })
         .await;
+    }
+}
+
+/// What the client still sends of this request's body is not the next request.
+fn say_that_it_closes<B>(response: &mut Response<B>, version: Version) {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    // hyper would add to an answer of HTTP/1.1 what a client of HTTP/1.0 may have asked for: keep-alive.
+    if version == Version::HTTP_10 {
+        *response.version_mut() = version;
     }
 }

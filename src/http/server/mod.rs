@@ -6,6 +6,7 @@
 mod activity;
 mod answer;
 mod connection;
+mod received;
 mod wire;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};

@@ -24,6 +24,7 @@ use crate::http::{
 };
 
 mod http2;
+mod refused;
 
 const BODY_LIMIT: usize = 64 * 1024;
 const LARGE: usize = 200_000;

@@ -1,4 +1,4 @@
-//! A connection's socket, watched: whether the other side still takes what we send.
+//! A connection's socket, watched: whether the other side still takes what we send, and heard out before it is closed.
 
 use std::{
     io::{self, IoSlice},
@@ -12,13 +12,15 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     sync::OwnedSemaphorePermit,
-    time::{Sleep, sleep},
+    time::{Instant, Sleep, sleep, sleep_until},
 };
 
-use super::activity::Activity;
+use super::{ServerLimits, activity::Activity};
 
-/// How long, and how much, of what a client still sends is thrown away after our last word.
-const LINGER: Duration = Duration::from_secs(1);
+/// What a client still sends after our last word is thrown away: until it has been silent for so long, which is time for
+/// a round trip and a packet lost on it, and no longer, nor more of it, than this.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_AT_MOST: Duration = Duration::from_secs(5);
 const LINGER_BYTES: usize = 16 << 20;
 
 /// The socket. It keeps the connection's place among the open ones, also where it lives on as a WebSocket.
@@ -33,20 +35,40 @@ pub(super) struct Wire {
 
 struct Lingering {
     until: Pin<Box<Sleep>>,
+    at_most: Instant,
     thrown_away: usize,
+}
+
+impl Lingering {
+    fn begin() -> Self {
+        let now = Instant::now();
+        Self {
+            until: Box::pin(sleep_until(now + LINGER)),
+            at_most: now + LINGER_AT_MOST,
+            thrown_away: 0,
+        }
+    }
+
+    /// So much more has come. Whether there is patience for more.
+    fn throws_away(&mut self, bytes: usize) -> bool {
+        self.thrown_away += bytes;
+        let until = self.at_most.min(Instant::now() + LINGER);
+        self.until.as_mut().reset(until);
+        self.thrown_away <= LINGER_BYTES
+    }
 }
 
 impl Wire {
     pub fn new(
         stream: TcpStream,
         activity: Arc<Activity>,
-        stall_limit: Duration,
+        limits: &ServerLimits,
         place: OwnedSemaphorePermit,
     ) -> Self {
         Self {
             stream,
             activity,
-            stall_limit,
+            stall_limit: limits.stalled_write,
             stall: None,
             lingering: None,
             _place: place,
@@ -74,20 +96,17 @@ impl Wire {
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Closing a socket on which bytes lie unread resets it, and a reset takes the answer with it that the client has
-    /// not read yet (a refused upload, say). So what still comes after our last word is thrown away for a while.
+    /// Closing a socket on which bytes lie unread, or arrive later, resets it, and a reset takes the answer with it that
+    /// the client has not read yet (a refused upload, say). So what still comes after our last word is thrown away for a
+    /// while, or until the client closes in turn.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut scratch = [0; 16 * 1024];
         loop {
             let mut buffer = ReadBuf::new(&mut scratch);
             match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
-                    let lingering = self.lingering.get_or_insert_with(|| Lingering {
-                        until: Box::pin(sleep(LINGER)),
-                        thrown_away: 0,
-                    });
-                    lingering.thrown_away += buffer.filled().len();
-                    if lingering.thrown_away > LINGER_BYTES {
+                    let lingering = self.lingering.get_or_insert_with(Lingering::begin);
+                    if !lingering.throws_away(buffer.filled().len()) {
                         return Poll::Ready(());
                     }
                 }
@@ -95,7 +114,7 @@ impl Wire {
                 Poll::Pending => {
                     return match &mut self.lingering {
                         Some(lingering) => lingering.until.as_mut().poll(cx),
-                        // Nothing lay unread, as after every request that was read to its end.
+                        // Nothing lies unread and nothing is to come, as after every request that was read to its end.
                         None => Poll::Ready(()),
                     };
                 }
@@ -149,6 +168,9 @@ impl AsyncWrite for Wire {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.lingering.is_none() {
             ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            if self.activity.may_be_sent_more() {
+                self.lingering = Some(Lingering::begin());
+            }
         }
         ready!(self.poll_linger(cx));
         Poll::Ready(Ok(()))

@@ -161,3 +161,54 @@ async fn an_answer_is_packed_for_who_asks() {
     }
     assert!(serde_json::from_slice::<Value>(&plain).is_ok());
 }
+
+/// Whichever of them refuses it, before a byte of its body was read: a large one ends the connection, and the answer says
+/// so; a small one is thrown away, and the connection goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_nobody_wanted_ends_the_connection_only_if_it_is_large() {
+    let app = TestApp::new().await;
+    let json = "content-type: application/json\r\n";
+    for (status, line, headers) in [
+        (404, "POST /nowhere", json.to_owned()),
+        (405, "PUT /graphql", json.to_owned()),
+        (405, "POST /health/live", json.to_owned()),
+        (
+            401,
+            "POST /graphql",
+            format!("{json}authorization: Bearer a\r\n"),
+        ),
+        (
+            406,
+            "POST /graphql",
+            format!("{json}accept: text/plain\r\n"),
+        ),
+        (
+            415,
+            "POST /graphql",
+            "content-type: text/plain\r\n".to_owned(),
+        ),
+        (
+            403,
+            "POST /graphql",
+            "content-type: multipart/form-data\r\n".to_owned(),
+        ),
+        (
+            415,
+            "POST /graphql",
+            format!("{json}content-encoding: zstd\r\n"),
+        ),
+    ] {
+        let head = |length: usize| {
+            format!("{line} HTTP/1.1\r\nHost: a\r\n{headers}Content-Length: {length}\r\n\r\n")
+        };
+        let refused = format!("HTTP/1.1 {status} ");
+        let large = wire(&app, (head(LIMIT) + &of_length(LIMIT)).as_bytes()).await;
+        assert!(large.starts_with(&refused), "{large}");
+        assert!(large.contains("\r\nconnection: close\r\n"), "{large}");
+
+        let next = "GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        let both = wire(&app, (head(QUERY.len()) + QUERY + next).as_bytes()).await;
+        assert!(both.starts_with(&refused), "{both}");
+        assert!(both.ends_with(r#"{"status":"up"}"#), "{both}");
+    }
+}
