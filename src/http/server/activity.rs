@@ -55,6 +55,8 @@ struct State {
     answers: Vec<Answer>,
     answers_begun: u64,
     answer_moved: Instant,
+    /// Who is to be told of the client's end when there is no answer under way any more.
+    ended: Option<Waker>,
 }
 
 /// What has become of a request's body.
@@ -106,20 +108,21 @@ impl State {
         self.answers.iter().filter_map(overdue).min()
     }
 
-    /// One holder of an answer less; with the last, its request is over.
-    fn let_go(&mut self, answer: Option<u64>) {
+    /// One holder of an answer less; with the last, its request is over. Returns who is to be woken.
+    fn let_go(&mut self, answer: Option<u64>) -> Option<Waker> {
         if let Some(id) = answer {
-            if let Some(answer) = self.answer(id) {
-                answer.holders -= 1;
-                if answer.holders > 0 {
-                    return;
-                }
+            let at = self.answers.iter().position(|answer| answer.id == id)?;
+            let answer = self.answers.get_mut(at)?;
+            answer.holders -= 1;
+            if answer.holders > 0 {
+                return None;
             }
-            self.answers.retain(|answer| answer.id != id);
+            self.answers.swap_remove(at);
         }
         self.requests -= 1;
         self.idle_since = Instant::now();
         self.header_since = None;
+        self.ended.take()
     }
 }
 
@@ -138,6 +141,7 @@ impl Activity {
             answers: Vec::new(),
             answers_begun: 0,
             answer_moved: now,
+            ended: None,
         })))
     }
 
@@ -213,6 +217,17 @@ impl Activity {
         if state.requests == 0 && body_read && state.header_since.is_none() {
             state.header_since = Some(state.last_byte);
         }
+    }
+
+    /// The client has said its last. If an answer is under way on HTTP/1, this is when it was last seen to be there, and
+    /// the waker is woken once the answer has been handed over.
+    pub fn ended(&self, waker: &Waker) -> Option<Instant> {
+        let mut state = self.state();
+        if state.http2 || state.requests == 0 {
+            return None;
+        }
+        state.ended = Some(waker.clone());
+        Some(state.last_byte)
     }
 
     pub fn wrote(&self) {
@@ -354,7 +369,10 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.activity.state().let_go(self.answer);
+        let woken = self.activity.state().let_go(self.answer);
+        if let Some(waker) = woken {
+            waker.wake();
+        }
     }
 }
 
@@ -386,10 +404,8 @@ impl Drop for Handed {
                 taken = answer.waiting.take();
             }
         }
-        state.let_go(Some(self.id));
+        let ended = state.let_go(Some(self.id));
         drop(state);
-        if let Some(waker) = taken {
-            waker.wake();
-        }
+        [taken, ended].into_iter().flatten().for_each(Waker::wake);
     }
 }

@@ -36,6 +36,8 @@ pub struct ServerLimits {
     pub idle: Duration,
     /// Without the client taking a single byte of what we send; on HTTP/2, of one of the answers.
     pub stalled_write: Duration,
+    /// From the client's saying that it asks no more until it is taken to be gone, if it takes nothing of its answer.
+    pub half_closed: Duration,
     /// From the call to stop until what is left is cut.
     pub drain: Duration,
     /// Open at once, WebSockets included; further ones wait in the system's queue.
@@ -48,6 +50,7 @@ impl Default for ServerLimits {
             header: Duration::from_secs(10),
             idle: Duration::from_secs(75),
             stalled_write: Duration::from_secs(30),
+            half_closed: Duration::from_secs(5),
             drain: Duration::from_secs(30),
             connections: 10_000,
         }

@@ -37,6 +37,7 @@ fn short() -> ServerLimits {
         header: Duration::from_millis(400),
         idle: Duration::from_millis(1200),
         stalled_write: Duration::from_millis(400),
+        half_closed: Duration::from_millis(600),
         drain: Duration::from_millis(1500),
         connections: 1000,
     }

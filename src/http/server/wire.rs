@@ -29,6 +29,8 @@ pub(super) struct Wire {
     activity: Arc<Activity>,
     stall_limit: Duration,
     stall: Option<Pin<Box<Sleep>>>,
+    half_closed_limit: Duration,
+    half_closed: Option<Pin<Box<Sleep>>>,
     lingering: Option<Lingering>,
     _place: OwnedSemaphorePermit,
 }
@@ -70,6 +72,8 @@ impl Wire {
             activity,
             stall_limit: limits.stalled_write,
             stall: None,
+            half_closed_limit: limits.half_closed,
+            half_closed: None,
             lingering: None,
             _place: place,
         }
@@ -121,6 +125,27 @@ impl Wire {
             }
         }
     }
+
+    /// The client has closed its side. One that only says by this that it asks no more still waits for its answer; one
+    /// that is gone should be worked for no longer. They look the same until something is sent, so the end is kept back
+    /// for a while from hyper, which would drop the request on it.
+    fn poll_half_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let limit = self.half_closed_limit;
+        loop {
+            let Some(last_byte) = self.activity.ended(cx.waker()) else {
+                return Poll::Ready(());
+            };
+            let half_closed = self
+                .half_closed
+                .get_or_insert_with(|| Box::pin(sleep(limit)));
+            ready!(half_closed.as_mut().poll(cx));
+            // Who takes its answer is there.
+            if last_byte + limit <= Instant::now() {
+                return Poll::Ready(());
+            }
+            half_closed.as_mut().reset(last_byte + limit);
+        }
+    }
 }
 
 impl AsyncRead for Wire {
@@ -133,6 +158,8 @@ impl AsyncRead for Wire {
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         if buffer.filled().len() > before {
             self.activity.read();
+        } else if buffer.remaining() > 0 {
+            ready!(self.poll_half_closed(cx));
         }
         Poll::Ready(Ok(()))
     }

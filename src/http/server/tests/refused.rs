@@ -263,3 +263,59 @@ async fn a_client_of_http_1_0_is_told_one_thing_of_its_connection() {
         assert!(answer.matches("\r\nconnection: ").count() <= 1, "{answer}");
     }
 }
+
+#[tokio::test]
+async fn a_client_that_asks_no_more_still_gets_its_answer() {
+    let server = Running::with(short()).await;
+    for (request, end) in [
+        (GET, "hello"),
+        ("GET /sleep/300 HTTP/1.1\r\nHost: a\r\n\r\n", "slept"),
+        (
+            "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+            "5 bytes",
+        ),
+    ] {
+        let mut client = server.connect().await;
+        client.write_all(request.as_bytes()).await.unwrap();
+        client.shutdown().await.unwrap();
+        let began = Instant::now();
+        let answer = to_end(&mut client).await;
+        assert!(answer.ends_with(end), "{answer}");
+        assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_ends_early_is_answered_as_such() {
+    let server = Running::with(ServerLimits {
+        half_closed: Duration::from_millis(100),
+        ..short()
+    })
+    .await;
+    let mut client = server.connect().await;
+    let request = head("POST /body HTTP/1.1\r\n", 100);
+    client
+        .write_all(format!("{request}abc").as_bytes())
+        .await
+        .unwrap();
+    client.shutdown().await.unwrap();
+    let answer = to_end(&mut client).await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+}
+
+#[tokio::test]
+async fn a_client_that_is_gone_is_worked_for_no_longer() {
+    let limits = short();
+    let server = Running::with(limits.clone()).await;
+    let mut client = server.connect().await;
+    client
+        .write_all(b"GET /never HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
+    sleep(Duration::from_millis(50)).await;
+    drop(client);
+    let began = Instant::now();
+    server.given_up().await;
+    let after = began.elapsed();
+    assert!(about(limits.half_closed).contains(&after), "{after:?}");
+}
