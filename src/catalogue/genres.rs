@@ -1,8 +1,8 @@
 //! The genres: reference data that a migration brings and every page of tracks names.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use moka::future::Cache;
 
@@ -47,26 +47,42 @@ impl Genres {
 
 /// The genres as this instance read them a while ago. Kept in process: a request would rather not parse them, and only
 /// a migration changes them.
-pub struct KeptGenres(Cache<(), Arc<Genres>>);
+pub struct KeptGenres {
+    kept: RwLock<Option<(Instant, Arc<Genres>)>>,
+    /// Makes one read of those who ask at the same time.
+    reading: Cache<(), Arc<Genres>>,
+}
 
 impl Default for KeptGenres {
     fn default() -> Self {
-        Self(
-            Cache::builder()
+        Self {
+            kept: RwLock::default(),
+            reading: Cache::builder()
                 .max_capacity(1)
-                .time_to_live(KEPT_FOR)
+                .time_to_live(Duration::from_secs(1))
                 .build(),
-        )
+        }
     }
 }
 
 impl KeptGenres {
-    /// Read once for all who ask at the same time; a read that failed is not kept.
+    /// Nearly always there, and each item of a list asks.
+    pub fn peek(&self) -> Option<Arc<Genres>> {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref()
+            .filter(|(since, _)| since.elapsed() < KEPT_FOR)
+            .map(|(_, genres)| Arc::clone(genres))
+    }
+
+    /// A read that failed is not kept.
     pub async fn get(&self, db: &Db) -> Result<Arc<Genres>, Arc<Error>> {
-        self.0
-            .try_get_with((), async {
-                Ok(Arc::new(Genres::new(store::genres(db).await?)))
-            })
-            .await
+        if let Some(genres) = self.peek() {
+            return Ok(genres);
+        }
+        let read = async { Ok(Arc::new(Genres::new(store::genres(db).await?))) };
+        let genres = self.reading.try_get_with((), read).await?;
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        *kept = Some((Instant::now(), Arc::clone(&genres)));
+        Ok(genres)
     }
 }

@@ -22,6 +22,11 @@ const OPEN_LIMIT: Duration = Duration::from_secs(3);
 const OPEN_AGAIN: Duration = Duration::from_millis(100);
 /// Servers keep plans and memory for a connection; none is kept for ever.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// So many are shared as long as they move: more would only make each line shorter. Where they do not, because reads are
+/// slow, there are as many as the settings allow.
+const SHARED: usize = 4;
+/// One beyond those goes when it was not needed for so long.
+const SPARE: Duration = Duration::from_secs(60);
 /// A line that has not moved for so long is joined only where all others are as bad.
 const SLOW: Duration = Duration::from_millis(20);
 
@@ -89,12 +94,25 @@ impl Lines {
 
     fn pick(&self) -> Option<Place> {
         let mut state = self.0.state();
-        state.lines.retain(|line| !line.is_over());
-        let shortest = state.lines.iter().min_by_key(|line| line.length()).cloned();
-        let is_free = shortest.as_ref().is_some_and(|line| line.reads() == 0);
-        if !is_free && state.lines.len() + state.opening < self.0.most {
+        let mut place = 0;
+        state.lines.retain(|line| {
+            let stays = !line.is_over(place >= SHARED);
+            place += usize::from(stays);
+            stays
+        });
+        // The first ones first, whether others are idle or not.
+        let lines = state.lines.iter().enumerate();
+        let best =
+            lines.min_by_key(|(place, line)| (line.is_slow(), *place >= SHARED, line.reads()));
+        let (shortest, is_slow) = match best {
+            Some((_, line)) => (Some(Arc::clone(line)), line.is_slow()),
+            None => (None, true),
+        };
+        let open = state.lines.len() + state.opening;
+        let is_busy = shortest.as_ref().is_none_or(|line| line.reads() > 0);
+        if open < self.0.most && ((is_busy && open < SHARED) || (is_slow && state.opening == 0)) {
             state.opening += 1;
-            tokio::spawn(open(Arc::downgrade(&self.0)));
+            tokio::spawn(self::open(Arc::downgrade(&self.0)));
         }
         // Counted while the lines are locked: whoever leaves a line alone must know that nobody joins it.
         let line = shortest?;
@@ -186,13 +204,14 @@ impl Line {
         self.reads.load(Ordering::SeqCst)
     }
 
-    fn is_over(&self) -> bool {
-        self.ended.load(Ordering::Acquire) || (self.reads() == 0 && self.since.elapsed() > LIFETIME)
+    fn is_over(&self, is_spare: bool) -> bool {
+        let is_old = || self.since.elapsed() > LIFETIME;
+        let is_unwanted = || is_spare && self.rests_for() > SPARE;
+        self.ended.load(Ordering::Acquire) || (self.reads() == 0 && (is_old() || is_unwanted()))
     }
 
-    fn length(&self) -> (bool, usize) {
-        let reads = self.reads();
-        (reads > 0 && self.rests_for() > SLOW, reads)
+    fn is_slow(&self) -> bool {
+        self.reads() > 0 && self.rests_for() > SLOW
     }
 
     fn moves(&self) {

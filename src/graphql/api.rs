@@ -79,7 +79,7 @@ impl Api {
         if let Err(refusal) = self.limits.allow_batch(count) {
             return self.refuse(caller, 1, refusal.into(), None);
         }
-        match self.run_within_limits(requests, caller).await {
+        match Box::pin(self.run_within_limits(requests, caller)).await {
             Ok(reply) => reply,
             Err(Refused { error, budget }) => self.refuse(caller, count, error, budget),
         }
@@ -131,15 +131,22 @@ impl Api {
             budget: None,
         })?;
         let budget = quotas::points(&self.app, caller, price).await?;
-        let runs = prepared.into_iter().map(|prepared| async {
+        let run = async |prepared| {
             let outcome = match prepared {
                 Ok(prepared) => self.execute(prepared, caller, budget).await,
                 Err(outcome) => outcome,
             };
             self.engine.answer(caller, outcome)
-        });
+        };
+        let mut prepared = prepared.into_iter();
+        let answers = match (prepared.next(), prepared.as_slice().is_empty()) {
+            (Some(only), true) => vec![run(only).await],
+            (first, _) => {
+                futures_util::future::join_all(first.into_iter().chain(prepared).map(run)).await
+            }
+        };
         Ok(Reply {
-            answers: futures_util::future::join_all(runs).await,
+            answers,
             budget: Some(budget),
         })
     }

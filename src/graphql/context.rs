@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_graphql::Context;
+use async_graphql::{Context, ContextBase};
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tracing::Instrument;
 
 use super::batch::{Batch, Gathering, Load};
@@ -24,17 +26,21 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// Reads something together with all that other fields want of its kind.
-    pub async fn load<L: Load>(
-        &self,
-        batch: &Batch<L>,
+    /// Reads something together with all that other fields want of its kind. Boxed, as the futures of all of an object's
+    /// fields are as large as the largest, and a list has many.
+    pub fn load<'o, L: Load>(
+        &'o self,
+        batch: &'o Batch<L>,
         key: L::Key,
-    ) -> Result<Option<L::Value>, ApiError> {
-        batch.load(&self.gathering, &self.app, key).await
+    ) -> BoxFuture<'o, Result<Option<L::Value>, ApiError>> {
+        batch.load(&self.gathering, &self.app, key).boxed()
     }
 
     pub async fn genres(&self) -> Result<Arc<Genres>, ApiError> {
-        Ok(self.kept_genres.get(&self.app.db).await?)
+        match self.kept_genres.peek() {
+            Some(genres) => Ok(genres),
+            None => Ok(self.kept_genres.get(&self.app.db).boxed().await?),
+        }
     }
 }
 
@@ -76,26 +82,29 @@ impl Budget {
 }
 
 /// The operation that a field is resolved for.
-pub fn operation<'a>(ctx: &Context<'a>) -> Result<&'a Operation, ApiError> {
+pub fn operation<'a, T>(ctx: &ContextBase<'a, T>) -> Result<&'a Operation, ApiError> {
     ctx.data_opt::<Arc<Operation>>()
         .map(AsRef::as_ref)
         .ok_or_else(|| ApiError::internal("a field was resolved outside of an operation"))
 }
 
-/// Resolves a root field: in a span of its own, timed and counted.
-pub async fn root<T>(
-    ctx: &Context<'_>,
+/// Resolves a root field: in a span of its own, timed and counted. Boxed, or the future of each root field would be as
+/// large as the largest.
+pub fn root<'a, T>(
+    ctx: &'a Context<'_>,
     field: &'static str,
-    resolve: impl Future<Output = Result<T, ApiError>>,
-) -> Result<T, ApiError> {
-    let started = Instant::now();
-    let resolved = resolve
-        .instrument(tracing::debug_span!("resolve", field))
-        .await;
-    let code = resolved.as_ref().err().map_or("OK", ApiError::code);
-    operation(ctx)?
-        .app
-        .metrics
-        .graphql_root_field(field, code, started.elapsed());
-    resolved
+    resolve: impl Future<Output = Result<T, ApiError>> + Send + 'a,
+) -> BoxFuture<'a, Result<T, ApiError>> {
+    let resolve = resolve.instrument(tracing::debug_span!("resolve", field));
+    async move {
+        let started = Instant::now();
+        let resolved = resolve.await;
+        let code = resolved.as_ref().err().map_or("OK", ApiError::code);
+        operation(ctx)?
+            .app
+            .metrics
+            .graphql_root_field(field, code, started.elapsed());
+        resolved
+    }
+    .boxed()
 }

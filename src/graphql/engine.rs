@@ -49,7 +49,8 @@ impl<Q: ObjectType + 'static> Engine<Q> {
         let name = name.as_deref();
         let span = tracing::debug_span!("operation", name = name.unwrap_or("anonymous"), price);
         let started = Instant::now();
-        let running = gathering.run(self.schema.execute(request));
+        // Boxed: each layer around it holds what it wraps twice over, and every request would move all of that.
+        let running = gathering.run(self.schema.execute(request).boxed());
         let running = AssertUnwindSafe(running).catch_unwind();
         let outcome = match tokio::time::timeout(self.limit, running)
             .instrument(span)

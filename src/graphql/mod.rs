@@ -1,6 +1,7 @@
 //! The API. Resolvers decode ids, call the domain and encode; what an operation may cost is decided before it runs.
 
 mod api;
+mod at_hand;
 mod batch;
 mod catalogue;
 mod context;

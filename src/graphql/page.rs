@@ -116,20 +116,17 @@ macro_rules! connection {
         #[async_graphql::Object]
         impl $connection {
             /// The page's items, each with its cursor.
-            async fn edges(&self) -> $crate::graphql::Items<$edge<'_>> {
-                self.0
-                    .nodes
-                    .iter()
-                    .map(|node| $edge {
-                        page: &self.0,
-                        node,
-                    })
-                    .collect()
+            async fn edges(&self) -> $crate::graphql::at_hand::Rows<'_, $edge<'_>> {
+                let edges = self.0.nodes.iter().map(|node| $edge {
+                    page: &self.0,
+                    node,
+                });
+                $crate::graphql::at_hand::Rows(edges.collect())
             }
 
             /// The page's items.
-            async fn nodes(&self) -> $crate::graphql::Items<&$node> {
-                self.0.nodes.iter().collect()
+            async fn nodes(&self) -> $crate::graphql::at_hand::Rows<'_, $node> {
+                $crate::graphql::at_hand::Rows(self.0.nodes.as_slice().into())
             }
 
             async fn page_info(&self) -> $crate::graphql::page::PageInfo {
@@ -137,6 +134,7 @@ macro_rules! connection {
             }
         }
 
+        #[derive(Clone)]
         pub struct $edge<'a> {
             page: &'a $crate::graphql::page::Page<$node>,
             node: &'a $node,
@@ -152,6 +150,23 @@ macro_rules! connection {
 
             async fn node(&self) -> &$node {
                 self.node
+            }
+        }
+
+        impl $crate::graphql::at_hand::AtHand for $edge<'_> {
+            fn show(
+                field: &$crate::graphql::at_hand::Asked<'_>,
+            ) -> Option<$crate::graphql::at_hand::Show<Self>> {
+                match field.name {
+                    "cursor" => $crate::graphql::at_hand::leaf(|edge: &Self| {
+                        edge.page.cursor(edge.node).into()
+                    }),
+                    "node" => {
+                        let shape = field.shape::<$node>()?;
+                        Some(Box::new(move |edge: &Self| shape.show(edge.node)))
+                    }
+                    _ => None,
+                }
             }
         }
     };

@@ -146,7 +146,7 @@ pub async fn compress(wanted: Option<Coding>, mut response: Response) -> Respons
             return response;
         }
     };
-    match coding.pack(&plain).await {
+    match Box::pin(coding.pack(&plain)).await {
         Ok(packed) if packed.len() < plain.len() => {
             let headers = response.headers_mut();
             headers.insert(header::CONTENT_ENCODING, coding.name());

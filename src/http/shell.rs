@@ -93,14 +93,15 @@ impl<E: Endpoint> Endpoint for Wrapped<E> {
 
         let account = Account::open(&self.shell, &request, id.clone());
         let span = account.span.clone();
-        let answered = AssertUnwindSafe(async {
+        // Boxed, as each layer around it holds what it wraps twice over.
+        let answered = AssertUnwindSafe(Box::pin(async {
             let response = self.answer(request, &id).await;
             // The head of what a GET would get, which would have been packed perhaps; nobody is misled by its length.
             match head_only {
                 true => response,
                 false => compress(wanted, response).await,
             }
-        })
+        }))
         .catch_unwind()
         .instrument(span.clone())
         .await;

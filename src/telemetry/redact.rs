@@ -140,6 +140,13 @@ pub fn field<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
 /// Errors of libraries bring such texts along: a connection string that does not parse, a header that
 /// was refused, an address that a mail server does not know. It masks too much rather than too little.
 pub fn mask(text: &str) -> Cow<'_, str> {
+    // All of them have a mark in them; most values of fields are plain words.
+    if text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte))
+    {
+        return Cow::Borrowed(text);
+    }
     let mut masked = Cow::Borrowed(text);
     for find in [userinfo, scheme_credentials, named_value, email_address] {
         if let Some(replaced) = replace_all(&masked, find) {

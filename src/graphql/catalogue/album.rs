@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, Object};
+use async_graphql::{Context, Enum, ID, Object, ScalarType, Value};
 
 use super::artist::Artist;
 use super::track::{Track, TrackConnection};
 use crate::catalogue::{self, AlbumTotals};
 use crate::db::keyset::Position;
+use crate::graphql::at_hand::{Asked, AtHand, Show, leaf};
 use crate::graphql::context::operation;
 use crate::graphql::cursor::List;
 use crate::graphql::error::ApiError;
@@ -105,5 +106,21 @@ impl Album {
             .load(&operation.loaders.album_totals, self.0.id)
             .await?;
         Ok(totals.unwrap_or_default())
+    }
+}
+
+impl AtHand for Album {
+    fn show(field: &Asked<'_>) -> Option<Show<Self>> {
+        match field.name {
+            "id" => leaf(|album: &Self| album.0.id.to_string().into()),
+            "title" => leaf(|album: &Self| album.0.title.as_str().into()),
+            "kind" => leaf(|album: &Self| AlbumKind::from(album.0.kind).into()),
+            "releasedOn" => leaf(|album: &Self| {
+                let released_on = album.0.released_on.map(Date);
+                released_on.map_or(Value::Null, |date| date.to_value())
+            }),
+            "createdAt" => leaf(|album: &Self| DateTime(album.0.created_at).to_value()),
+            _ => None,
+        }
     }
 }

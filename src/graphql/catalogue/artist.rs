@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, InputObject, Object};
+use async_graphql::{Context, Enum, ID, InputObject, Object, ScalarType};
 
 use super::SortDirection;
 use super::album::{Album, AlbumConnection};
 use super::track::{Track, TrackConnection, TrackOrder};
 use crate::catalogue::{self, ArtistText};
 use crate::db::keyset::Position;
+use crate::graphql::at_hand::{Asked, AtHand, Show, leaf};
 use crate::graphql::context::operation;
 use crate::graphql::cursor::List;
 use crate::graphql::error::ApiError;
@@ -121,6 +122,18 @@ impl Artist {
 
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
+    }
+}
+
+impl AtHand for Artist {
+    fn show(field: &Asked<'_>) -> Option<Show<Self>> {
+        match field.name {
+            "id" => leaf(|artist: &Self| artist.0.id.to_string().into()),
+            "slug" => leaf(|artist: &Self| artist.0.slug.as_str().into()),
+            "name" => leaf(|artist: &Self| artist.0.name.as_str().into()),
+            "createdAt" => leaf(|artist: &Self| DateTime(artist.0.created_at).to_value()),
+            _ => None,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use super::artist::{Artist, ArtistConnection, ArtistOrder};
 use super::genre::Genre;
 use super::track::{Track, TrackConnection, TrackFilter, TrackOrder};
 use crate::catalogue::{self, AlbumId, TrackId};
+use crate::graphql::at_hand::One;
 use crate::graphql::context::{Operation, operation, root};
 use crate::graphql::cursor::List;
 use crate::graphql::error::{ApiError, Nullable, nullable};
@@ -21,13 +22,13 @@ pub struct CatalogueQuery;
 #[Object]
 impl CatalogueQuery {
     /// A track that everybody may see.
-    async fn track(&self, ctx: &Context<'_>, id: ID) -> Nullable<Track> {
+    async fn track(&self, ctx: &Context<'_>, id: ID) -> Nullable<One<Track>> {
         nullable(
             root(ctx, "track", async {
                 let operation = operation(ctx)?;
                 let id: TrackId = id.parse()?;
                 let track = operation.load(&operation.loaders.tracks, id).await?;
-                Ok(track.map(Track::alone))
+                Ok(track.map(Track::alone).map(One))
             })
             .await,
         )
@@ -74,13 +75,13 @@ impl CatalogueQuery {
     }
 
     /// An album of which at least one track is published.
-    async fn album(&self, ctx: &Context<'_>, id: ID) -> Nullable<Album> {
+    async fn album(&self, ctx: &Context<'_>, id: ID) -> Nullable<One<Album>> {
         nullable(
             root(ctx, "album", async {
                 let operation = operation(ctx)?;
                 let id: AlbumId = id.parse()?;
                 let album = operation.load(&operation.loaders.albums, id).await?;
-                Ok(album.map(Album))
+                Ok(album.map(Album).map(One))
             })
             .await,
         )

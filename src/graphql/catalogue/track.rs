@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, InputObject, Object};
+use async_graphql::{Context, Enum, ID, InputObject, Object, ScalarType, Value};
 
 use super::SortDirection;
 use super::album::Album;
@@ -8,6 +8,7 @@ use super::artist::Artist;
 use super::genre::Genre;
 use crate::catalogue::{self, TrackWithParents};
 use crate::db::keyset::Position;
+use crate::graphql::at_hand::{Asked, AtHand, Show, leaf};
 use crate::graphql::context::operation;
 use crate::graphql::cursor::List;
 use crate::graphql::error::{ApiError, Nullable, nullable};
@@ -170,6 +171,50 @@ impl Track {
 
     async fn updated_at(&self) -> DateTime {
         DateTime(self.row.updated_at)
+    }
+}
+
+impl AtHand for Track {
+    fn show(field: &Asked<'_>) -> Option<Show<Self>> {
+        match field.name {
+            "id" => leaf(|track: &Self| track.row.id.to_string().into()),
+            "title" => leaf(|track: &Self| track.row.title.as_str().into()),
+            // Where they were read along.
+            "artist" => {
+                let shape = field.shape::<Artist>()?;
+                Some(Box::new(move |track| shape.show(track.artist.as_ref()?)))
+            }
+            "album" => {
+                let shape = field.shape::<Album>()?;
+                Some(Box::new(move |track| {
+                    match (&track.album, track.row.album_id) {
+                        (Some(album), _) => shape.show(album),
+                        (None, None) => Some(Value::Null),
+                        (None, Some(_)) => None,
+                    }
+                }))
+            }
+            "trackNumber" => leaf(|track: &Self| track.row.track_number.into()),
+            "genre" => {
+                let genres = operation(field.context).ok()?.kept_genres.peek()?;
+                let shape = field.shape::<Genre>()?;
+                Some(Box::new(move |track| {
+                    shape.show(&genres.by_id(track.row.genre_id)?.into())
+                }))
+            }
+            "isExplicit" => leaf(|track: &Self| track.row.is_explicit.into()),
+            "isrc" => leaf(|track: &Self| track.row.isrc.as_deref().into()),
+            "status" => leaf(|track: &Self| TrackStatus::from(track.row.status).into()),
+            "durationMs" => leaf(|track: &Self| track.row.duration_ms.into()),
+            "playCount" => leaf(|track: &Self| BigInt(track.row.play_count).to_value()),
+            "publishedAt" => leaf(|track: &Self| {
+                let published_at = track.row.published_at.map(DateTime);
+                published_at.map_or(Value::Null, |time| time.to_value())
+            }),
+            "createdAt" => leaf(|track: &Self| DateTime(track.row.created_at).to_value()),
+            "updatedAt" => leaf(|track: &Self| DateTime(track.row.updated_at).to_value()),
+            _ => None,
+        }
     }
 }
 
