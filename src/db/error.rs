@@ -12,6 +12,9 @@ pub enum Error {
     /// It answered too late.
     #[error("the database took longer than {0:?}")]
     Timeout(Duration),
+    /// It said nothing at all.
+    #[error("the database said nothing for {0:?}")]
+    Silent(Duration),
     /// It refused the statement.
     #[error("the database refused a statement: {0}")]
     Refused(#[from] DieselError),

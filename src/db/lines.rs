@@ -1,34 +1,39 @@
 //! The connections that reads share.
 //!
 //! PostgreSQL takes a connection's next statement before it has answered the last, and answers them in their order. So no
-//! read waits for a connection to be given back; where all are busy it stands in the shortest line, and the statements
-//! of a busy line cost both sides fewer system calls than one connection each. A read that stands behind one that does
-//! not move goes on to another line. Nothing here opens a transaction: that would be everybody's.
+//! read waits for a connection to be given back; where all are busy it stands in the line that moves on soonest, and the
+//! statements of a busy line cost both sides fewer system calls than one connection each. Nothing here opens a
+//! transaction: that would be everybody's.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use diesel::result::ConnectionError;
-use diesel_async::AsyncPgConnection;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout_at};
+use tokio::time::{sleep, timeout, timeout_at};
 
-use super::{Error, Source};
+use super::{CALL_LIMIT, Error, Source};
 
-/// How long a request waits for the first connection before it is told to come back.
-const OPEN_LIMIT: Duration = Duration::from_secs(3);
+/// How long a request waits for a place before it is told to come back.
+const JOIN_LIMIT: Duration = Duration::from_secs(3);
+/// From the first attempt to reach a server until its connection is ready for statements.
+const OPEN_LIMIT: Duration = Duration::from_secs(10);
 /// A server that was restarted is found again soon, and one that stays away is not asked all the time.
 const OPEN_AGAIN: Duration = Duration::from_millis(100);
+/// So many are shared as long as nobody waits long: more would only make each line shorter. Beyond, there are as many as
+/// the settings allow.
+const SHARED: usize = 4;
+/// A wait that is long: worth another connection.
+const LONG: Duration = Duration::from_millis(20);
+/// A line takes no more reads than these; what comes then waits, and is told so after a while.
+const FULL: usize = 64;
+/// One beyond the shared ones goes when it was not needed for so long.
+const SPARE: Duration = Duration::from_secs(60);
 /// Servers keep plans and memory for a connection; none is kept for ever.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
-/// So many are shared as long as they move: more would only make each line shorter. Where they do not, because reads are
-/// slow, there are as many as the settings allow.
-const SHARED: usize = 4;
-/// One beyond those goes when it was not needed for so long.
-const SPARE: Duration = Duration::from_secs(60);
-/// A line that has not moved for so long is joined only where all others are as bad.
-const SLOW: Duration = Duration::from_millis(20);
 
 #[derive(Clone)]
 pub struct Lines(Arc<Shared>);
@@ -37,7 +42,8 @@ struct Shared {
     source: Source,
     most: usize,
     state: Mutex<State>,
-    opened: Notify,
+    /// There is a place perhaps.
+    freed: Notify,
     waiting: AtomicUsize,
 }
 
@@ -52,10 +58,16 @@ struct State {
 struct Line {
     connection: AsyncPgConnection,
     ended: Arc<AtomicBool>,
-    since: Instant,
+    opened: Instant,
+    lifetime: Duration,
+    /// Statements that are not answered yet.
     reads: AtomicUsize,
-    /// In microseconds after `since`: when an answer came last, or the line was taken up again.
+    /// Those among them that nobody waits for.
+    left: AtomicUsize,
+    /// In microseconds after `opened`: when an answer came last, or the line was taken up again.
     moved: AtomicU64,
+    /// Microseconds from one answer to the next, of late.
+    pace: AtomicU64,
 }
 
 impl Lines {
@@ -65,60 +77,65 @@ impl Lines {
             source,
             most: most.max(1) as usize,
             state: Mutex::default(),
-            opened: Notify::new(),
+            freed: Notify::new(),
             waiting: AtomicUsize::new(0),
         }))
     }
 
-    /// A place in the shortest line.
-    pub async fn join(&self) -> Result<Place, Error> {
-        if let Some(place) = self.pick() {
+    /// A place in the line that moves on soonest. A statement that is prepared anew holds up its whole line, so those
+    /// that are not kept have lines of their own, as far as there are some.
+    pub async fn join(&self, is_kept: bool) -> Result<Place, Error> {
+        if let Some(place) = self.pick(is_kept) {
             return Ok(place);
         }
         self.0.waiting.fetch_add(1, Ordering::SeqCst);
         let _waiting = Waiting(&self.0.waiting);
-        let limit = tokio::time::Instant::now() + OPEN_LIMIT;
+        let limit = tokio::time::Instant::now() + JOIN_LIMIT;
         loop {
-            let mut opened = std::pin::pin!(self.0.opened.notified());
-            opened.as_mut().enable();
-            if let Some(place) = self.pick() {
+            let mut freed = std::pin::pin!(self.0.freed.notified());
+            freed.as_mut().enable();
+            if let Some(place) = self.pick(is_kept) {
                 return Ok(place);
             }
-            if timeout_at(limit, opened).await.is_err() {
+            if timeout_at(limit, freed).await.is_err() {
                 let refusal = self.0.state().refusal.clone();
-                let refusal = refusal.unwrap_or_else(|| "no connection came in time".into());
+                let refusal = refusal.unwrap_or_else(|| "no connection became free".into());
                 return Err(Error::Unavailable(refusal));
             }
         }
     }
 
-    fn pick(&self) -> Option<Place> {
+    fn pick(&self, is_kept: bool) -> Option<Place> {
         let mut state = self.0.state();
-        let mut place = 0;
-        state.lines.retain(|line| {
-            let stays = !line.is_over(place >= SHARED);
-            place += usize::from(stays);
-            stays
-        });
-        // The first ones first, whether others are idle or not.
+        state.clear();
         let lines = state.lines.iter().enumerate();
-        let best =
-            lines.min_by_key(|(place, line)| (line.is_slow(), *place >= SHARED, line.reads()));
-        let (shortest, is_slow) = match best {
-            Some((_, line)) => (Some(Arc::clone(line)), line.is_slow()),
-            None => (None, true),
-        };
+        let best = lines
+            .filter(|(_, line)| line.reads() < FULL)
+            .min_by_key(|(place, line)| {
+                let is_apart = (*place >= SHARED) != is_kept;
+                (line.is_old(), line.waits(), !is_apart, line.reads())
+            })
+            .map(|(place, line)| (place, Arc::clone(line)));
         let open = state.lines.len() + state.opening;
-        let is_busy = shortest.as_ref().is_none_or(|line| line.reads() > 0);
-        if open < self.0.most && ((is_busy && open < SHARED) || (is_slow && state.opening == 0)) {
+        let wants_another = match &best {
+            None => true,
+            Some((place, line)) => {
+                line.is_old()
+                    || line.waits() > 0
+                    || line.reads() > 0 && (open < SHARED || !is_kept && *place < SHARED)
+            }
+        };
+        let replaces = best.as_ref().is_some_and(|(_, line)| line.is_old());
+        let has_room = open < self.0.most + usize::from(replaces);
+        if wants_another && has_room && (state.opening == 0 || open < SHARED) {
             state.opening += 1;
             tokio::spawn(self::open(Arc::downgrade(&self.0)));
         }
-        // Counted while the lines are locked: whoever leaves a line alone must know that nobody joins it.
-        let line = shortest?;
+        // Counted while the lines are locked: whoever gives a line up must know that nobody joins it.
+        let (_, line) = best?;
         let ahead = line.reads.fetch_add(1, Ordering::SeqCst);
         if ahead == 0 {
-            line.moves();
+            line.takes_up();
         }
         Some(Place {
             lines: self.clone(),
@@ -142,7 +159,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether that is the end of it.
+    /// Whether there is no more to be tried for now.
     fn take_in(
         &self,
         connected: Result<(AsyncPgConnection, Arc<AtomicBool>), ConnectionError>,
@@ -150,26 +167,47 @@ impl Shared {
         let mut state = self.state();
         match connected {
             Ok((connection, ended)) => {
-                state.lines.push(Arc::new(Line {
-                    connection,
-                    ended,
-                    since: Instant::now(),
-                    reads: AtomicUsize::new(0),
-                    moved: AtomicU64::new(0),
-                }));
+                state.lines.push(Arc::new(Line::new(connection, ended)));
                 state.refusal = None;
             }
             Err(error) => {
                 state.refusal = Some(error.to_string());
-                if state.lines.is_empty() && self.waiting.load(Ordering::SeqCst) > 0 {
-                    return false;
-                }
+                return false;
             }
         }
         state.opening -= 1;
         drop(state);
-        self.opened.notify_waiters();
+        self.freed.notify_waiters();
         true
+    }
+
+    /// Whether somebody still needs a connection that could not be had; if not, the attempt is over.
+    fn is_still_needed(&self) -> bool {
+        let mut state = self.state();
+        let is_needed = state.lines.is_empty() && self.waiting.load(Ordering::SeqCst) > 0;
+        if !is_needed {
+            state.opening -= 1;
+        }
+        is_needed
+    }
+}
+
+impl State {
+    /// Drops what has ended, what is old, and what was opened for a rush that is over.
+    fn clear(&mut self) {
+        let has_young = self.lines.iter().any(|line| !line.is_old());
+        let mut place = 0;
+        self.lines.retain(|line| {
+            let is_unwanted =
+                line.is_old() && has_young || place >= SHARED && line.rests_for() > SPARE;
+            let goes = line.has_ended() || line.reads() == 0 && is_unwanted;
+            place += usize::from(!goes);
+            !goes
+        });
+    }
+
+    fn give_up(&mut self, line: &Arc<Line>) {
+        self.lines.retain(|known| !Arc::ptr_eq(known, line));
     }
 }
 
@@ -187,41 +225,82 @@ async fn open(lines: Weak<Shared>) {
         return;
     };
     loop {
-        let connected = source.connect_watched().await;
-        let Some(lines) = lines.upgrade() else {
-            return;
+        let connected = timeout(OPEN_LIMIT, source.connect_watched())
+            .await
+            .unwrap_or_else(|_| {
+                let silent = format!("the server was not ready within {OPEN_LIMIT:?}");
+                Err(ConnectionError::BadConnection(silent))
+            });
+        let is_done = match lines.upgrade() {
+            Some(lines) => lines.take_in(connected),
+            None => true,
         };
-        if lines.take_in(connected) {
+        if is_done {
             return;
         }
-        drop(lines);
         sleep(OPEN_AGAIN).await;
+        if !lines.upgrade().is_some_and(|lines| lines.is_still_needed()) {
+            return;
+        }
     }
 }
 
 impl Line {
+    fn new(connection: AsyncPgConnection, ended: Arc<AtomicBool>) -> Self {
+        Self {
+            connection,
+            ended,
+            opened: Instant::now(),
+            // Not all that were opened together go together.
+            lifetime: LIFETIME.mul_f64(rand::random_range(1.0..1.5)),
+            reads: AtomicUsize::new(0),
+            left: AtomicUsize::new(0),
+            moved: AtomicU64::new(0),
+            pace: AtomicU64::new(0),
+        }
+    }
+
     fn reads(&self) -> usize {
         self.reads.load(Ordering::SeqCst)
     }
 
-    fn is_over(&self, is_spare: bool) -> bool {
-        let is_old = || self.since.elapsed() > LIFETIME;
-        let is_unwanted = || is_spare && self.rests_for() > SPARE;
-        self.ended.load(Ordering::Acquire) || (self.reads() == 0 && (is_old() || is_unwanted()))
+    fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 
-    fn is_slow(&self) -> bool {
-        self.reads() > 0 && self.rests_for() > SLOW
+    fn is_old(&self) -> bool {
+        self.opened.elapsed() > self.lifetime
+    }
+
+    /// How long a read would wait here by what was seen of late, in so many long waits.
+    fn waits(&self) -> u128 {
+        let reads = self.reads();
+        if reads == 0 {
+            return 0;
+        }
+        let pace = Duration::from_micros(self.pace.load(Ordering::Relaxed));
+        let wait = self.rests_for().max(pace * reads as u32);
+        wait.as_micros() / LONG.as_micros()
+    }
+
+    fn now(&self) -> u64 {
+        self.opened.elapsed().as_micros() as u64
+    }
+
+    fn takes_up(&self) {
+        self.moved.store(self.now(), Ordering::Release);
     }
 
     fn moves(&self) {
-        let now = self.since.elapsed().as_micros() as u64;
-        self.moved.store(now, Ordering::Release);
+        let now = self.now();
+        let took = now.saturating_sub(self.moved.swap(now, Ordering::AcqRel));
+        let pace = self.pace.load(Ordering::Relaxed);
+        self.pace.store((7 * pace + took) / 8, Ordering::Relaxed);
     }
 
     fn rests_for(&self) -> Duration {
         let moved = Duration::from_micros(self.moved.load(Ordering::Acquire));
-        self.since.elapsed().saturating_sub(moved)
+        self.opened.elapsed().saturating_sub(moved)
     }
 }
 
@@ -242,7 +321,7 @@ impl Place {
 
     /// Whether the connection is known to have ended.
     pub fn is_over(&self) -> bool {
-        self.line.ended.load(Ordering::Acquire)
+        self.line.has_ended()
     }
 
     pub fn has_others_ahead(&self) -> bool {
@@ -254,30 +333,75 @@ impl Place {
         self.line.rests_for() >= self.joined.elapsed()
     }
 
+    /// Whether there is a line without a wait, or could be.
+    pub fn could_be_better_elsewhere(&self) -> bool {
+        let state = self.lines.0.state();
+        state.lines.len() + state.opening < self.lines.0.most
+            || state.lines.iter().any(|line| line.waits() == 0)
+    }
+
     pub fn has_answered(&mut self) {
         self.answered = true;
     }
+
+    /// The statement stays where it is, and others behind it; it counts until it has been answered.
+    fn leave(&self) {
+        let line = &self.line;
+        let mut state = self.lines.0.state();
+        line.left.fetch_add(1, Ordering::SeqCst);
+        let is_dead = self.has_not_moved() && self.joined.elapsed() >= CALL_LIMIT;
+        if is_dead || line.has_ended() {
+            state.give_up(line);
+        } else if !self.lines.end_if_all_left(&mut state, line)
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(see_out(self.lines.clone(), Arc::clone(line)));
+        }
+    }
+}
+
+impl Lines {
+    /// Gives a line up on which statements run for nobody, and has PostgreSQL end the one that runs: it would keep a
+    /// processor and one of the server's connections until its time limit.
+    fn end_if_all_left(&self, state: &mut State, line: &Arc<Line>) -> bool {
+        let left = line.left.load(Ordering::SeqCst);
+        if left == 0 || line.reads() != left {
+            return false;
+        }
+        state.give_up(line);
+        self.0.source.cancel_soon(line.connection.cancel_token());
+        true
+    }
+}
+
+/// Waits until a statement that was left has been answered: what is asked after it is answered after it.
+async fn see_out(lines: Lines, line: Arc<Line>) {
+    let mut connection = &line.connection;
+    let answered = timeout(CALL_LIMIT, connection.batch_execute("")).await;
+    let mut state = lines.0.state();
+    if answered.is_err() {
+        state.give_up(&line);
+        return;
+    }
+    line.left.fetch_sub(1, Ordering::SeqCst);
+    line.reads.fetch_sub(1, Ordering::SeqCst);
+    line.moves();
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if self.answered {
-            self.line.moves();
-            self.line.reads.fetch_sub(1, Ordering::SeqCst);
-            return;
+        if !self.answered {
+            return self.leave();
         }
-        let mut state = self.lines.0.state();
-        let left = self.line.reads.fetch_sub(1, Ordering::SeqCst) - 1;
-        let is_dead = self.has_not_moved() && self.joined.elapsed() >= super::CALL_LIMIT;
-        if left > 0 && !is_dead {
-            return;
+        let line = &self.line;
+        line.moves();
+        line.reads.fetch_sub(1, Ordering::SeqCst);
+        if line.left.load(Ordering::SeqCst) > 0 {
+            let mut state = self.lines.0.state();
+            self.lines.end_if_all_left(&mut state, line);
         }
-        // A statement is still running for nobody; the next read must not stand behind it.
-        state.lines.retain(|line| !Arc::ptr_eq(line, &self.line));
-        drop(state);
-        if left == 0 && !self.is_over() {
-            let statement = self.line.connection.cancel_token();
-            self.lines.0.source.cancel_soon(statement);
+        if self.lines.0.waiting.load(Ordering::SeqCst) > 0 {
+            self.lines.0.freed.notify_one();
         }
     }
 }

@@ -192,8 +192,8 @@ impl Db {
         {
             match self.try_again(&replica.lines, read).await {
                 Err(Error::Unavailable(reason)) => replica.falls(&reason),
-                // Our clock ran out, not PostgreSQL's. This read has waited long enough; others need not.
-                Err(error @ Error::Timeout(CALL_LIMIT)) => {
+                // This read has waited long enough; others need not.
+                Err(error @ Error::Silent(_)) => {
                     replica.falls(&error.to_string());
                     return Err(error);
                 }
@@ -224,7 +224,7 @@ impl Db {
         let mut may_move = true;
         loop {
             let asked = Instant::now();
-            let mut place = lines.join().await?;
+            let mut place = lines.join(read.is_kept()).await?;
             self.metrics.database_wait(asked.elapsed());
             match self.call(&mut place, read, may_move).await {
                 Some(Err(Error::Unavailable(_))) if tries > 0 => tries -= 1,
@@ -257,7 +257,9 @@ impl Db {
                 if may_move && place.has_others_ahead() {
                     match timeout(MOVE_ON_AFTER, &mut loading).await {
                         Ok(loaded) => return Some(Ok(loaded)),
-                        Err(_) if place.has_not_moved() => return None,
+                        Err(_) if place.has_not_moved() && place.could_be_better_elsewhere() => {
+                            return None;
+                        }
                         Err(_) => {}
                     }
                 }
@@ -281,6 +283,7 @@ impl Db {
                     broken,
                 ))
             }
+            Err(_) if place.has_not_moved() => Err(Error::Silent(CALL_LIMIT)),
             Err(_) => Err(Error::Timeout(CALL_LIMIT)),
         };
         self.metrics

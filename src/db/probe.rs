@@ -1,12 +1,12 @@
 //! The connection by which health asks. Beside those that reads share: a database whose connections are all busy is not
 //! away.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
-use super::{Error, Source};
+use super::{CALL_LIMIT, Error, Source};
 
 const PING: &str = "select 1";
 
@@ -23,27 +23,26 @@ impl Probe {
         }
     }
 
-    /// The round trip of the smallest statement.
+    /// The round trip of the smallest statement. One at a time: however many ask, there is one connection.
     pub async fn ping(&self) -> Result<Duration, Error> {
+        let mut client = self.client.lock().await;
         // Taken out: one that is left before it has answered is not asked again.
-        let kept = self.client().take();
-        let (client, took) = match answered(kept).await {
-            Some(answered) => answered,
-            None => {
-                let away = |error: anyhow::Error| Error::Unavailable(format!("{error:#}"));
-                let client = self.source.client().await.map_err(away)?;
-                let started = Instant::now();
-                let asked = client.simple_query(PING).await;
-                asked.map_err(|error| Error::Unavailable(error.to_string()))?;
-                (client, started.elapsed())
+        let kept = client.take();
+        let asked = async {
+            if let Some(answered) = answered(kept).await {
+                return Ok(answered);
             }
+            let client = self.source.client().await?;
+            let started = Instant::now();
+            client.simple_query(PING).await?;
+            Ok((client, started.elapsed()))
         };
-        *self.client() = Some(client);
+        let asked = tokio::time::timeout(CALL_LIMIT, asked).await;
+        let asked: anyhow::Result<_> = asked
+            .unwrap_or_else(|_| Err(anyhow::anyhow!("it did not answer within {CALL_LIMIT:?}")));
+        let (answering, took) = asked.map_err(|error| Error::Unavailable(format!("{error:#}")))?;
+        *client = Some(answering);
         Ok(took)
-    }
-
-    fn client(&self) -> MutexGuard<'_, Option<Client>> {
-        self.client.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -83,6 +83,10 @@ impl<ST> Statement<ST> {
         self.kept = false;
         self
     }
+
+    pub fn is_kept(&self) -> bool {
+        self.kept
+    }
 }
 
 struct Bound<T, V> {

@@ -45,6 +45,8 @@ struct Prepared {
     name: Option<String>,
     variables: Variables,
     price: u64,
+    /// How much of it has no price.
+    unpriced: u64,
 }
 
 impl Api {
@@ -118,19 +120,32 @@ impl Api {
         for (request, found) in requests.into_iter().zip(found) {
             prepared.push(self.prepare(request, found, caller).await);
         }
-        let price = prepared
-            .iter()
-            .flatten()
-            .map(|one| one.price)
-            .fold(0, u64::saturating_add);
-        if price == 0 && unread == 0 {
-            quotas::unpriced(&self.app, caller, 1).await?;
+        let sum = |of: fn(&Prepared) -> u64| {
+            let each = prepared.iter().flatten().map(of);
+            each.fold(0, u64::saturating_add)
+        };
+        let price = sum(|one| one.price);
+        let allowed = self.limits.allow_price(price);
+        let refused = prepared.iter().filter(|one| one.is_err()).count() as u64;
+        let unpriced = (sum(|one| one.unpriced) + refused).max(u64::from(allowed.is_err()));
+        // Those that were not known have been counted.
+        if unpriced > unread {
+            quotas::unpriced(&self.app, caller, unpriced - unread).await?;
         }
-        self.limits.allow_price(price).map_err(|refusal| Refused {
+        allowed.map_err(|refusal| Refused {
             error: refusal.into(),
             budget: None,
         })?;
-        let budget = quotas::points(&self.app, caller, price).await?;
+        let budget = match quotas::points(&self.app, caller, price).await {
+            Ok(budget) => budget,
+            Err(refused) => {
+                if unpriced == 0 && unread == 0 {
+                    // It is refused already, by what it asked for.
+                    let _ = quotas::unpriced(&self.app, caller, 1).await;
+                }
+                return Err(refused);
+            }
+        };
         let run = async |prepared| {
             let outcome = match prepared {
                 Ok(prepared) => self.execute(prepared, caller, budget).await,
@@ -195,10 +210,12 @@ impl Api {
             .executable(operation, &variables, &self.types, &self.limits)
             .map_err(refuse)?;
         self.usage.count(&operation.shape.used_fields);
+        let price = operation.price(&variables);
         Ok(Prepared {
             document: executable,
             name: operation.name.as_ref().map(ToString::to_string),
-            price: operation.price(&variables),
+            price,
+            unpriced: operation.shape.introspections.max(u64::from(price == 0)),
             variables,
         })
     }
@@ -224,6 +241,7 @@ impl Api {
             name,
             variables,
             price,
+            unpriced: _,
         } = prepared;
         let operation = Arc::new(Operation {
             app: self.app.clone(),

@@ -270,8 +270,6 @@ mod tests {
         for query in [
             "{ things { way twice } }",
             "{ things { way twice(times: 3) } }",
-            "{ things { way @include(if: true) } }",
-            "{ things { ... @include(if: true) { way } } }",
             "{ things { inner { way twice } way } }",
         ] {
             let things = ask(&[1, 3], query).await;

@@ -254,6 +254,7 @@ mod tests {
         let gathering = Gathering::default();
         let asked = Arc::new(AtomicUsize::new(0));
         let sizes = Arc::new(Mutex::new(Vec::new()));
+        let read = Arc::new(tokio::sync::Notify::new());
         let begun = Mutex::new(false);
         let ask = async |number: usize| {
             for _ in 0..waits(number) {
@@ -262,8 +263,11 @@ mod tests {
             }
             asked.fetch_add(1, Ordering::SeqCst);
             if !std::mem::replace(&mut *locked(&begun), true) {
-                let (asked, sizes) = (asked.clone(), sizes.clone());
-                let read = async move { locked(&sizes).push(asked.load(Ordering::SeqCst)) };
+                let (asked, sizes, read) = (asked.clone(), sizes.clone(), read.clone());
+                let read = async move {
+                    locked(&sizes).push(asked.load(Ordering::SeqCst));
+                    read.notify_one();
+                };
                 locked(&gathering.complete_at_rest).push(read.boxed());
             }
         };
@@ -278,8 +282,7 @@ mod tests {
         gathering
             .run(async {
                 all.await;
-                // At rest once more, for the read.
-                tokio::task::yield_now().await;
+                read.notified().await;
             })
             .await;
         std::mem::take(&mut *locked(&sizes))

@@ -21,8 +21,8 @@ const KEPT_BYTES: u64 = 64 << 20;
 const SELECTION_BYTES: u64 = 400;
 /// How long a text that a client registered is kept for all instances.
 const REGISTERED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long this instance takes a text that it registered to be there still.
-const SURELY_REGISTERED_FOR: Duration = Duration::from_secs(60 * 60);
+/// How long this instance takes a text that it registered to be there still; the cache may have been away just then.
+const SURELY_REGISTERED_FOR: Duration = Duration::from_secs(5 * 60);
 
 type Hash = [u8; 32];
 

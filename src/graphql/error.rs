@@ -175,7 +175,7 @@ impl From<Arc<db::Error>> for ApiError {
     fn from(error: Arc<db::Error>) -> Self {
         match &*error {
             db::Error::Unavailable(reason) => Self::unavailable(reason.clone()),
-            db::Error::Timeout(_) => Self::Timeout,
+            db::Error::Timeout(_) | db::Error::Silent(_) => Self::Timeout,
             db::Error::Refused(_) => Self::internal(error),
         }
     }

@@ -18,8 +18,8 @@ const POINTS: &str = "points";
 const UNPRICED: &str = "unpriced";
 const UNPRICED_A_MINUTE: u64 = 1_000;
 const REGISTERED: &str = "registered";
-/// Bytes: some hundred operations as clients write them.
-const REGISTERED_AN_HOUR: u64 = 1_000_000;
+/// Kibibytes: some hundred operations as clients write them.
+const REGISTERED_AN_HOUR: u64 = 1_000;
 
 /// A request that is over a limit, and what is told of that limit.
 pub struct Refused {
@@ -52,6 +52,8 @@ pub async fn points(app: &App, caller: &Caller, price: u64) -> Result<Budget, Re
 
 /// Charges for what costs no points.
 pub async fn unpriced(app: &App, caller: &Caller, count: u64) -> Result<(), Refused> {
+    // Never more than fits at all, or waiting would not help.
+    let count = count.min(app.scaled(UNPRICED_A_MINUTE).unwrap_or(count));
     match charge(app, caller, UNPRICED, UNPRICED_A_MINUTE, MINUTE, count).await? {
         Some(decision) if !decision.allowed => {
             let budget = Budget::of(UNPRICED, &decision, count);
@@ -64,7 +66,8 @@ pub async fn unpriced(app: &App, caller: &Caller, count: u64) -> Result<(), Refu
 /// Whether so many bytes of documents may be kept for this caller beside those that are. Where they may not, nobody is
 /// refused: the document runs, and is asked for again by whoever names it later.
 pub async fn may_register(app: &App, caller: &Caller, bytes: u64) -> bool {
-    match charge(app, caller, REGISTERED, REGISTERED_AN_HOUR, HOUR, bytes).await {
+    let kibibytes = bytes.div_ceil(1 << 10);
+    match charge(app, caller, REGISTERED, REGISTERED_AN_HOUR, HOUR, kibibytes).await {
         Ok(Some(decision)) => decision.allowed,
         Ok(None) => true,
         Err(_) => false,

@@ -6,8 +6,8 @@ use serde_json::json;
 use crate::support::TestApp;
 use crate::support::data::{Maker, NewTrack};
 
-/// Takes the long way for the list in which it stands.
-const LONG: &str = " @include(if: true)";
+/// The name of a field that is asked for besides, which takes the long way.
+const LONG: &str = "zz";
 
 /// The fields of a type that take neither arguments nor a selection.
 fn leaves(of: &str) -> String {
@@ -48,6 +48,19 @@ async fn text(app: &TestApp, query: &str) -> String {
     answer.text().await.unwrap()
 }
 
+/// The text of an answer without what was asked for besides.
+fn without_long(text: &str) -> String {
+    let mark = format!(",\"{LONG}\":");
+    let mut parts = text.split(&mark);
+    let mut shown = parts.next().unwrap().to_owned();
+    for part in parts {
+        let mut values = serde_json::Deserializer::from_str(part).into_iter::<serde_json::Value>();
+        values.next().unwrap().unwrap();
+        shown.push_str(&part[values.byte_offset()..]);
+    }
+    shown
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn both_ways_of_a_list_say_the_same() {
     let app = TestApp::new().await;
@@ -78,54 +91,28 @@ async fn both_ways_of_a_list_say_the_same() {
     let whole = format!(
         "__typename {whole_track} artist {{ id slug name createdAt }} album {{ id title kind releasedOn createdAt }}"
     );
-    let row = "tracks { nodes { id ...Row } } } fragment Row on Track { name: title ... { by: artist { name } } ";
-    for (query, shown) in [
-        (format!("{{ tracks {{ nodes {{ {whole} }} }} }}"), 6),
-        (
-            format!("{{ tracks {{ edges {{ cursor node {{ {whole} }} }} }} }}"),
-            6,
-        ),
-        (format!("{{ tracks {{ nodes {{ {track} }} }} }}"), 6),
-        (format!("{{ {row} }}"), 6),
-        (
-            format!("{{ artist(slug: \"ana\") {{ tracks {{ nodes {{ {whole} }} }} }} }}"),
-            5,
-        ),
-        (
-            "{ artist(slug: \"ana\") { albums { nodes { id title kind releasedOn createdAt } } } }"
-                .into(),
-            1,
-        ),
-        (
-            format!(
-                "{{ artist(slug: \"ana\") {{ albums {{ nodes {{ {} }} }} }} }}",
-                leaves("Album")
-            ),
-            1,
-        ),
-        (
-            format!(
-                "{{ album(id: \"{album}\") {{ tracks {{ nodes {{ {whole_track} album {{ title }} }} }} }} }}"
-            ),
-            3,
-        ),
-        ("{ artists { nodes { id slug name createdAt } } }".into(), 2),
-        (
-            format!(
-                "{{ artists {{ edges {{ cursor node {{ {} links }} }} }} }}",
-                leaves("Artist")
-            ),
-            2,
-        ),
-        (
-            "{ tracks(first: 1, filter: { genreSlugs: [] }) { nodes { id title } } }".into(),
-            0,
-        ),
+    let of_track = format!("{LONG}: artist {{ biography }}");
+    let of_artist = format!("{LONG}: biography");
+    let of_album = format!("{LONG}: trackCount");
+    let row = "tracks { nodes { id ...Row LONG } } } fragment Row on Track { name: title ... { by: artist { name } } ";
+    for (query, long, shown) in [
+        (format!("tracks {{ nodes {{ {whole} LONG }} }}"), &of_track, 6),
+        (format!("tracks {{ edges {{ cursor node {{ {whole} LONG }} }} }}"), &of_track, 6),
+        (format!("tracks {{ nodes {{ {track} LONG }} }}"), &of_track, 6),
+        (row.into(), &of_track, 6),
+        (format!("artist(slug: \"ana\") {{ tracks {{ nodes {{ {whole} LONG }} }} }}"), &of_track, 5),
+        (format!("album(id: \"{album}\") {{ tracks {{ nodes {{ {whole_track} album {{ title }} LONG }} }} }}"), &of_track, 3),
+        ("artist(slug: \"ana\") { albums { nodes { id title kind releasedOn createdAt LONG } } }".into(), &of_album, 1),
+        (format!("artist(slug: \"ana\") {{ albums {{ nodes {{ {} LONG }} }} }}", leaves("Album")), &of_album, 1),
+        ("artists { nodes { id slug name createdAt LONG } }".into(), &of_artist, 2),
+        (format!("artists {{ edges {{ cursor node {{ {} LONG }} }} }}", leaves("Artist")), &of_artist, 2),
+        ("tracks(first: 1, filter: { genreSlugs: [] }) { nodes { id title LONG } }".into(), &of_track, 0),
     ] {
-        let short = text(&app, &query).await;
-        let long = text(&app, &query.replacen(" id ", &format!(" id{LONG} "), 1)).await;
+        let ask = async |long: &str| text(&app, &format!("{{ {} }}", query.replace("LONG", long))).await;
+        let (short, long) = (ask("").await, ask(long).await);
         assert!(!short.contains("errors"), "{short}");
-        assert_eq!(short, long, "{query}");
+        assert_eq!(shown > 0, long.contains(LONG), "{long}");
+        assert_eq!(short, without_long(&long), "{query}");
         let data: serde_json::Value = serde_json::from_str(&short).unwrap();
         let mut found = &data["data"];
         while let Some(inner) = found.as_object().and_then(|object| object.values().next()) {

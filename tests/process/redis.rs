@@ -95,6 +95,7 @@ async fn limits_are_shared_shared_out_and_shared_again() {
         ("REDIS_URL", url.as_str()),
         ("EMPULSE_RATE_FACTOR", FACTOR),
         ("EMPULSE_METRICS_LISTEN", "127.0.0.1:0"),
+        ("EMPULSE_TRUSTED_PROXIES", "127.0.0.1"),
     ];
     let (mut first, second) = (
         Service::ready(&one, &settings).await,
@@ -112,11 +113,11 @@ async fn limits_are_shared_shared_out_and_shared_again() {
     assert_eq!(readiness(&first).await, (200, "up".into(), "up".into()));
     assert_eq!(figures(&first, &page).await, (true, false));
 
-    // It goes, and nobody notices: a look at the type's name is free.
+    // It goes, and nobody notices who has not spent anything yet.
     know_of_each_other(&redis, 2).await;
     let loads = [
-        Load::start(&first, 2, "{ __typename }"),
-        Load::start(&second, 2, "{ __typename }"),
+        Load::start(&first, 2, BUDGET_QUERY),
+        Load::start(&second, 2, BUDGET_QUERY),
     ];
     sleep(Duration::from_millis(500)).await;
     redis.kill();

@@ -52,6 +52,8 @@ pub struct Shape {
     pub used_fields: Vec<FieldId>,
     /// Whether the schema is asked about itself.
     pub introspects: bool,
+    /// How often it is, each time at the root.
+    pub introspections: u64,
     /// Whether nothing else is asked.
     pub only_introspects: bool,
 }
@@ -171,6 +173,10 @@ fn shape(
         size: measure.size,
         only_introspects: introspects && root_fields.iter().all(|name| name.starts_with("__")),
         introspects,
+        introspections: root_fields
+            .iter()
+            .filter(|name| INTROSPECTION_ROOTS.contains(&name.as_str()))
+            .count() as u64,
         root_fields,
         used_fields: usage.fields,
     }

@@ -50,7 +50,7 @@ impl Default for ServerLimits {
             header: Duration::from_secs(10),
             idle: Duration::from_secs(75),
             stalled_write: Duration::from_secs(30),
-            half_closed: Duration::from_secs(5),
+            half_closed: Duration::from_secs(1),
             drain: Duration::from_secs(30),
             connections: 10_000,
         }
