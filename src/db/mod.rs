@@ -18,9 +18,11 @@ mod tls;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use diesel::result::{ConnectionError, QueryResult};
@@ -103,10 +105,34 @@ fn drive(connection: impl Future + Send + 'static) -> Arc<AtomicBool> {
     let ended = Arc::new(AtomicBool::new(false));
     let tell = Ended(Arc::clone(&ended));
     tokio::spawn(async move {
-        connection.await;
+        after_others(connection).await;
         drop(tell);
     });
     ended
+}
+
+/// Runs a connection, each time after what else is ready: what many reads ask for in one turn is then sent at once, and
+/// what came for many is read at once. Where nothing else is to be done, it waits for nothing.
+async fn after_others(connection: impl Future) {
+    let mut connection = pin!(connection);
+    loop {
+        let polled = poll_fn(|cx| Poll::Ready(connection.as_mut().poll(cx).is_ready())).await;
+        if polled {
+            return;
+        }
+        woken().await;
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Done when the task is woken the next time.
+async fn woken() {
+    let mut slept = false;
+    poll_fn(|_| match std::mem::replace(&mut slept, true) {
+        false => Poll::Pending,
+        true => Poll::Ready(()),
+    })
+    .await;
 }
 
 struct Ended(Arc<AtomicBool>);
@@ -124,7 +150,7 @@ pub enum Freshness {
     Current,
 }
 
-/// The database of the service: its pools, and the limits and counts around each call.
+/// The database of the service: its connections, and the limits and counts around each call.
 pub struct Db {
     source: Source,
     primary: Lines,
@@ -135,7 +161,7 @@ pub struct Db {
 }
 
 impl Db {
-    /// Opens nothing yet; no connection is made yet, so that a database which is down now can come later.
+    /// No connection is made yet, so that a database which is down now can come later.
     pub fn open(
         source: Source,
         replica: Option<Source>,

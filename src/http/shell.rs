@@ -405,6 +405,14 @@ mod tests {
         serde_json::from_str(&response.into_body().into_string().await.unwrap()).unwrap()
     }
 
+    /// Each layer holds what it wraps twice over, and every request moves all of that.
+    #[test]
+    fn the_future_of_a_request_is_small() {
+        let (endpoint, _) = shelled();
+        let size = size_of_val(&endpoint.get_response(Request::default()));
+        assert!(size <= 4096, "{size} bytes");
+    }
+
     #[tokio::test]
     async fn every_answer_carries_the_security_headers_and_its_id() {
         let origin = ("origin", "https://app.example.com");

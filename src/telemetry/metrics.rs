@@ -125,7 +125,7 @@ impl Metrics {
             ),
             connection_wait: seconds(
                 "empulse_database_connection_wait",
-                "Time until a connection of the pool was free",
+                "Time until there was a connection to be read by",
             ),
             cache_lookups: counter(
                 "empulse_cache_lookups",
