@@ -243,17 +243,23 @@ impl Db {
         for<'q, 'c> &'q Statement<ST>: LoadQuery<'q, &'c AsyncPgConnection, Row>,
         ST: Send + Sync + 'static,
     {
-        // After PostgreSQL restarted there are none but dead connections, one more than there are can be met in a row;
-        // each is thrown out as it is met.
-        let (in_use, idle) = lines.count();
-        let mut tries = in_use + idle + 1;
+        let mut tries = None;
         let mut may_move = true;
         loop {
             let asked = Instant::now();
             let mut place = lines.join(read.is_kept()).await?;
             self.metrics.database_wait(asked.elapsed());
             match self.call(&mut place, read, may_move).await {
-                Some(Err(Error::Unavailable(_))) if tries > 0 => tries -= 1,
+                Some(Err(error @ Error::Unavailable(_))) => {
+                    // After PostgreSQL restarted there are none but dead connections, one more than there are can be
+                    // met in a row; each is thrown out as it is met.
+                    let (in_use, idle) = lines.count();
+                    let tries = tries.get_or_insert(in_use + idle + 1);
+                    if *tries == 0 {
+                        return Err(error);
+                    }
+                    *tries -= 1;
+                }
                 Some(answered) => return answered,
                 None => may_move = false,
             }

@@ -120,32 +120,7 @@ impl Api {
         for (request, found) in requests.into_iter().zip(found) {
             prepared.push(self.prepare(request, found, caller).await);
         }
-        let sum = |of: fn(&Prepared) -> u64| {
-            let each = prepared.iter().flatten().map(of);
-            each.fold(0, u64::saturating_add)
-        };
-        let price = sum(|one| one.price);
-        let allowed = self.limits.allow_price(price);
-        let refused = prepared.iter().filter(|one| one.is_err()).count() as u64;
-        let unpriced = (sum(|one| one.unpriced) + refused).max(u64::from(allowed.is_err()));
-        // Those that were not known have been counted.
-        if unpriced > unread {
-            quotas::unpriced(&self.app, caller, unpriced - unread).await?;
-        }
-        allowed.map_err(|refusal| Refused {
-            error: refusal.into(),
-            budget: None,
-        })?;
-        let budget = match quotas::points(&self.app, caller, price).await {
-            Ok(budget) => budget,
-            Err(refused) => {
-                if unpriced == 0 && unread == 0 {
-                    // It is refused already, by what it asked for.
-                    let _ = quotas::unpriced(&self.app, caller, 1).await;
-                }
-                return Err(refused);
-            }
-        };
+        let budget = self.charge(caller, &prepared, unread).await?;
         let run = async |prepared| {
             let outcome = match prepared {
                 Ok(prepared) => self.execute(prepared, caller, budget).await,
@@ -164,6 +139,37 @@ impl Api {
             answers,
             budget: Some(budget),
         })
+    }
+
+    /// Charges for the operations that may run, and counts what costs no points. Of the documents, so many were not known
+    /// and have been counted.
+    async fn charge(
+        &self,
+        caller: &Caller,
+        prepared: &[Result<Prepared, Outcome>],
+        unread: u64,
+    ) -> Result<Budget, Refused> {
+        let sum = |of: fn(&Prepared) -> u64| {
+            let each = prepared.iter().flatten().map(of);
+            each.fold(0, u64::saturating_add)
+        };
+        let price = sum(|one| one.price);
+        let allowed = self.limits.allow_price(price);
+        let refused = prepared.iter().filter(|one| one.is_err()).count() as u64;
+        let unpriced = (sum(|one| one.unpriced) + refused).max(u64::from(allowed.is_err()));
+        if unpriced > unread {
+            quotas::unpriced(&self.app, caller, unpriced - unread).await?;
+        }
+        allowed.map_err(|refusal| Refused {
+            error: refusal.into(),
+            budget: None,
+        })?;
+        let charged = quotas::points(&self.app, caller, price).await;
+        if charged.is_err() && unpriced == 0 && unread == 0 {
+            // It is refused already, whatever comes of this.
+            let _ = quotas::unpriced(&self.app, caller, 1).await;
+        }
+        charged
     }
 
     async fn prepare(
