@@ -25,7 +25,7 @@ const OPEN_LIMIT: Duration = Duration::from_secs(10);
 const OPEN_AGAIN: Duration = Duration::from_millis(100);
 /// So many are shared as long as nobody waits long: more would only make each line shorter. Beyond, there are as many as
 /// the settings allow.
-const SHARED: usize = 4;
+const SHARED: usize = 2;
 /// A wait that is long: worth another connection.
 const LONG: Duration = Duration::from_millis(20);
 /// A line takes no more reads than these; what comes then waits, and is told so after a while.
