@@ -79,11 +79,20 @@ impl Api {
     pub async fn run(&self, requests: Vec<Request>, caller: &Caller) -> Reply {
         let count = requests.len();
         if let Err(refusal) = self.limits.allow_batch(count) {
-            return self.refuse(caller, 1, refusal.into(), None);
+            let (error, budget) = self.refusal(refusal.into(), caller).await;
+            return self.refuse(caller, 1, error, budget);
         }
         match Box::pin(self.run_within_limits(requests, caller)).await {
             Ok(reply) => reply,
             Err(Refused { error, budget }) => self.refuse(caller, count, error, budget),
+        }
+    }
+
+    /// Why a request is refused of which no operation could be made out: that counts too.
+    pub async fn refusal(&self, error: ApiError, caller: &Caller) -> (ApiError, Option<Budget>) {
+        match quotas::unpriced(&self.app, caller, 1).await {
+            Ok(()) => (error, None),
+            Err(Refused { error, budget }) => (error, budget),
         }
     }
 
@@ -206,7 +215,8 @@ impl Api {
                 "Introspection is switched off here; the schema is published with the service's documentation.".into(),
             )));
         }
-        let variables = request.variables.unwrap_or_default();
+        let mut variables = request.variables.unwrap_or_default();
+        operation.keep_its_own(&mut variables);
         operation
             .check_variables(&variables, &self.types, &self.limits)
             .map_err(refuse)?;

@@ -13,6 +13,7 @@ use super::client_address::ClientAddress;
 use super::correlation::CorrelationId;
 use super::headers::vary;
 use super::media_type::{self, Accepted};
+use super::values::{self, MOST_VALUES};
 use super::{Standing, pages};
 use crate::accounts::Actor;
 use crate::graphql::{Answer, Api, ApiError, Budget, Caller, Object, Reply, Request};
@@ -84,7 +85,14 @@ impl GraphQl {
         };
         let Asked { requests, is_batch } = match asked {
             Ok(asked) => asked,
-            Err(error) => return transport(&error, error.status()),
+            Err(error) => {
+                let (error, budget) = self.api.refusal(error, &caller).await;
+                let mut response = transport(&error, error.status());
+                if let Some(budget) = budget {
+                    tell_budget(response.headers_mut(), &budget);
+                }
+                return response;
+            }
         };
         if !self.standing.is_migrated() {
             let error = ApiError::unavailable("the database is not up to date yet");
@@ -240,6 +248,11 @@ fn parse(bytes: &Bytes) -> Result<Asked, ApiError> {
             "The body is not a GraphQL request in JSON, such as {{\"query\": \"{{ __typename }}\"}}: {error}."
         ))
     };
+    if !values::are_few(bytes) {
+        return Err(ApiError::TooComplex(format!(
+            "The body holds more than {MOST_VALUES} values; variables and batches as large as that are not taken."
+        )));
+    }
     let is_batch = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
     let objects: Vec<Object<Request>> = match is_batch {
         true => serde_json::from_slice(bytes).map_err(wrong)?,

@@ -14,6 +14,7 @@ mod pages;
 pub mod refusal;
 pub mod server;
 pub mod shell;
+mod values;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -156,6 +156,7 @@ impl Document {
 }
 
 fn unknown_operation(name: &str) -> Refusal {
+    let name: String = name.chars().take(80).collect();
     Refusal::Invalid(format!("Unknown operation named \"{name}\"."))
 }
 
@@ -163,6 +164,12 @@ impl Operation {
     /// What the operation costs with these variables, whether they fit or not.
     pub fn price(&self, variables: &Variables) -> u64 {
         self.price.of(variables)
+    }
+
+    /// Forgets variables that the operation does not define; nobody would look at them.
+    pub fn keep_its_own(&self, variables: &mut Variables) {
+        let defines = |name: &Name| self.variables.iter().any(|own| own.node.name.node == *name);
+        variables.retain(|name, _| defines(name));
     }
 
     /// Whether the variables are of the types that the operation defines for them.

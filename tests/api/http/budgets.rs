@@ -234,6 +234,44 @@ async fn work_that_costs_no_points_is_counted_by_itself() {
     assert_eq!(budget(&answer).remaining, LIMIT - 6);
 }
 
+/// Of which no operation could be made out, however small they come.
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_make_no_sense_are_counted() {
+    let caller = Caller::new().await;
+    let many = |value: &str| vec![value; 280_000].join(",");
+    let bodies = [
+        (422, format!("[{}]", many("{}"))),
+        (
+            422,
+            format!(
+                r#"{{"query":"{{__typename}}","variables":{{"x":[{}]}}}}"#,
+                many("0")
+            ),
+        ),
+        (422, format!("[{}]", vec!["{}"; 11].join(","))),
+        (400, "{".to_owned()),
+    ];
+    let mut sent = 0;
+    for _ in 0..3 {
+        for (status, body) in &bodies {
+            let answer = send(caller.asks(GRAPHQL, body)).await;
+            let is_over = sent >= UNPRICED;
+            sent += 1;
+            let expected = if is_over { 429 } else { *status };
+            assert_eq!(answer.status, expected, "{:#}", answer.body);
+        }
+    }
+    let answer = send(caller.asks(GRAPHQL, "{")).await;
+    assert_eq!((answer.status, answer.code()), (429, "RATE_LIMITED"));
+    assert!(
+        answer
+            .header("ratelimit")
+            .unwrap()
+            .starts_with("\"unpriced\";r=0;")
+    );
+    assert!(answer.header("retry-after").is_some());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_registers_no_more_than_its_share_and_is_served_all_the_same() {
     let caller = Caller::new().await;
