@@ -248,7 +248,7 @@ async fn bodies_that_make_no_sense_are_counted() {
                 many("0")
             ),
         ),
-        (422, format!("[{}]", vec!["{}"; 11].join(","))),
+        (422, format!("[{}]", ["{}"; 11].join(","))),
         (400, "{".to_owned()),
     ];
     let mut sent = 0;
