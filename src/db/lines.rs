@@ -369,7 +369,8 @@ impl Lines {
             return false;
         }
         state.give_up(line);
-        self.0.source.cancel_soon(line.connection.cancel_token());
+        let (statement, ended) = (line.connection.cancel_token(), Arc::clone(&line.ended));
+        self.0.source.cancel_soon(statement, ended);
         true
     }
 }

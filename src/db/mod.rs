@@ -90,13 +90,23 @@ impl Source {
         Ok((AsyncPgConnection::try_from(client).await?, ended))
     }
 
-    /// Has PostgreSQL end a statement whose answer nobody waits for, so that it keeps neither a processor nor one of the
-    /// server's connections until its time limit. The embedded engine can't be interrupted.
-    fn cancel_soon(&self, statement: CancelToken) {
-        if let (Self::Server(server), Ok(runtime)) = (self, Handle::try_current()) {
-            let server = server.clone();
-            runtime.spawn(async move { server.cancel(statement).await });
-        }
+    /// Has PostgreSQL end what runs on a connection that was given up, so that it keeps neither a processor nor one of the
+    /// server's connections until its time limit. Again and again until the connection has ended: a statement may still
+    /// be on its way, or others behind it. The embedded engine can't be interrupted.
+    fn cancel_soon(&self, statement: CancelToken, ended: Arc<AtomicBool>) {
+        let (Self::Server(server), Ok(runtime)) = (self, Handle::try_current()) else {
+            return;
+        };
+        let server = server.clone();
+        runtime.spawn(async move {
+            for pause in [50, 100, 200, 400, 800, 1_600, 3_200] {
+                server.cancel(statement.clone()).await;
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+                if ended.load(Ordering::Acquire) {
+                    return;
+                }
+            }
+        });
     }
 }
 
