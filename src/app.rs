@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use crate::cache::{Cache, LocalCache, RedisCache};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, Server, Source};
 use crate::limits::{FailoverLimiter, Limiter, LocalLimiter};
@@ -21,6 +22,7 @@ pub struct App {
     pub limiter: Arc<dyn Limiter>,
     pub cache: Arc<dyn Cache>,
     pub metrics: Arc<Metrics>,
+    pub clock: Clock,
 }
 
 impl App {
@@ -69,6 +71,7 @@ impl App {
             limiter,
             cache,
             metrics,
+            clock: Clock::default(),
         }))
     }
 

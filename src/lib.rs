@@ -27,6 +27,12 @@ pub mod accounts;
 /// The one context of requests and jobs.
 pub mod app;
 
+/// Messages, and how they leave.
+pub mod mail;
+
+/// Work that goes on after an answer.
+pub mod jobs;
+
 /// How often somebody may do something.
 pub mod limits;
 
@@ -41,6 +47,9 @@ pub mod db;
 
 /// Logs, traces and metrics.
 pub mod telemetry;
+
+/// What time it is.
+pub mod clock;
 
 /// Every setting.
 pub mod config;

@@ -20,7 +20,28 @@ pub enum Error {
     Refused(#[from] DieselError),
 }
 
+/// Whether PostgreSQL's word is none that diesel knows: the last one of a server that stops is among those.
+pub(super) fn is_of_no_kind(error: &DieselError) -> bool {
+    matches!(
+        error,
+        DieselError::DatabaseError(
+            DatabaseErrorKind::Unknown
+                | DatabaseErrorKind::ClosedConnection
+                | DatabaseErrorKind::UnableToSendCommand,
+            _
+        )
+    )
+}
+
 impl Error {
+    /// The constraint that a write would have broken.
+    pub fn constraint(&self) -> Option<&str> {
+        match self {
+            Self::Refused(DieselError::DatabaseError(_, info)) => info.constraint_name(),
+            _ => None,
+        }
+    }
+
     /// Reads what happened. `waited` matters because diesel does not hand on PostgreSQL's code for a statement that was
     /// cancelled at its time limit.
     pub(super) fn read(

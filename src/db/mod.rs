@@ -8,6 +8,7 @@ pub mod id;
 pub mod keyset;
 mod lines;
 pub mod migrate;
+mod own;
 mod probe;
 mod replica;
 mod server;
@@ -35,6 +36,8 @@ use tracing::Instrument;
 
 pub use self::error::Error;
 use self::lines::{Lines, Place};
+use self::own::Own;
+pub use self::own::Tx;
 use self::probe::Probe;
 use self::replica::Replica;
 pub use self::server::Server;
@@ -164,6 +167,7 @@ pub enum Freshness {
 pub struct Db {
     source: Source,
     primary: Lines,
+    own: Own,
     probe: Probe,
     replica: Option<Arc<Replica>>,
     statements: AtomicU64,
@@ -178,8 +182,12 @@ impl Db {
         connections: u32,
         metrics: Arc<Metrics>,
     ) -> Self {
+        // Half of them each, so that neither readers nor writers can take all.
+        let writing = (connections / 2).max(1);
+        let reading = connections.saturating_sub(writing).max(1);
         Self {
-            primary: Lines::new(source.clone(), connections),
+            primary: Lines::new(source.clone(), reading),
+            own: Own::new(source.clone(), writing),
             probe: Probe::new(source.clone()),
             replica: replica.map(|replica| {
                 Replica::new(
@@ -206,9 +214,18 @@ impl Db {
         self.statements.load(Ordering::Relaxed)
     }
 
-    /// Connections of the primary: in use and idle.
+    /// Connections of the primary that reads share: in use and idle.
     pub fn connections(&self) -> (u32, u32) {
         self.primary.count()
+    }
+
+    /// Connections of the primary for what writes: in use and idle.
+    pub fn own_connections(&self) -> (u32, u32) {
+        self.own.count()
+    }
+
+    fn count_statement(&self) {
+        self.statements.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Loads all rows of a read. A connection that had died unnoticed costs a second try, not the request; a replica
@@ -289,7 +306,7 @@ impl Db {
         ST: Send + Sync + 'static,
     {
         let started = Instant::now();
-        self.statements.fetch_add(1, Ordering::Relaxed);
+        self.count_statement();
         let loaded = {
             let mut connection = place.connection();
             let mut loading: Pin<Box<dyn Future<Output = QueryResult<Vec<Row>>> + Send + '_>> =
@@ -317,7 +334,7 @@ impl Db {
             }
             Ok(Err(error)) => {
                 place.has_answered();
-                let broken = is_over_soon(place).await;
+                let broken = is_over_soon(|| place.is_over()).await;
                 Err(Error::read(
                     error,
                     started.elapsed(),
@@ -348,9 +365,9 @@ impl Db {
 
 /// The last words of a server that stops come as an ordinary error; that the connection has ended is known a moment
 /// later.
-async fn is_over_soon(place: &Place) -> bool {
+async fn is_over_soon(is_over: impl Fn() -> bool) -> bool {
     for _ in 0..10 {
-        if place.is_over() {
+        if is_over() {
             return true;
         }
         tokio::time::sleep(Duration::from_millis(2)).await;

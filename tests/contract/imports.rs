@@ -17,11 +17,14 @@ const ROOMS: &[&str] = &[
     "catalogue",
     "accounts",
     "app",
+    "mail",
+    "jobs",
     "limits",
     "cache",
     "redis",
     "db",
     "telemetry",
+    "clock",
     "config",
 ];
 /// Rooms of the domain, whose insides are nobody else's business.

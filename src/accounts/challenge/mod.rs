@@ -1,0 +1,1 @@
+//! Puzzles that tell people from robots, where somebody tries too often.

@@ -1,0 +1,1 @@
+//! E-mail addresses: as they are written, and as they are compared.

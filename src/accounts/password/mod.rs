@@ -1,0 +1,1 @@
+//! Passwords: which are taken, how they are kept, how they are compared.
