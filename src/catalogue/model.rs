@@ -2,15 +2,13 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::Queryable;
-use diesel::deserialize::{self, FromSql};
-use diesel::pg::{Pg, PgValue};
 use diesel::sql_types::{
     Array, BigInt, Bool, Date, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::db::keyset::{Direction, Position, SortValue};
-use crate::typed_id;
+use crate::{stored_enum, typed_id};
 
 typed_id!(ArtistId, "artist");
 typed_id!(AlbumId, "album");
@@ -18,35 +16,6 @@ typed_id!(TrackId, "track");
 
 /// A number of ours for a genre; outside, genres are named by their slugs.
 pub type GenreId = i16;
-
-/// Declares an enum that stands in the database under the names that the API has for it.
-macro_rules! stored_enum {
-    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, diesel::deserialize::FromSqlRow)]
-        pub enum $name { $($(#[$variant_meta])* $variant),+ }
-
-        impl $name {
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-        }
-
-        impl FromSql<Text, Pg> for $name {
-            fn from_sql(bytes: PgValue<'_>) -> deserialize::Result<Self> {
-                match bytes.as_bytes() {
-                    $(text if text == $text.as_bytes() => Ok(Self::$variant),)+
-                    other => Err(format!(
-                        concat!("\"{}\" is no ", stringify!($name)),
-                        String::from_utf8_lossy(other)
-                    ).into()),
-                }
-            }
-        }
-    };
-}
 
 stored_enum!(AlbumKind {
     Album = "ALBUM",

@@ -13,6 +13,7 @@ mod probe;
 mod replica;
 mod server;
 mod statement;
+mod stored;
 pub mod tables;
 mod tls;
 

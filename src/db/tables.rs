@@ -53,7 +53,87 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    accounts (id) {
+        id -> Uuid,
+        email -> Text,
+        email_key -> Text,
+        display_name -> Text,
+        password_hash -> Text,
+        roles -> Array<Text>,
+        tier -> Text,
+        status -> Text,
+        email_verified_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        generation -> Integer,
+        token_hash -> Bytea,
+        previous_hash -> Nullable<Bytea>,
+        rotated_at -> Nullable<Timestamptz>,
+        is_remembered -> Bool,
+        by_cookie -> Bool,
+        user_agent -> Nullable<Text>,
+        ip_address -> Nullable<Text>,
+        created_at -> Timestamptz,
+        last_used_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        ended_because -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    known_devices (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        token_hash -> Bytea,
+        user_agent -> Nullable<Text>,
+        created_at -> Timestamptz,
+        last_used_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    mailed_tokens (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        purpose -> Text,
+        token_hash -> Bytea,
+        email -> Text,
+        email_key -> Text,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sign_in_failures (subject) {
+        subject -> Bytea,
+        failures -> Integer,
+        last_at -> Timestamptz,
+        locked_until -> Nullable<Timestamptz>,
+        is_told -> Bool,
+    }
+}
+
+diesel::table! {
+    used_challenges (solution) {
+        solution -> Bytea,
+        expires_at -> Timestamptz,
+    }
+}
+
 diesel::joinable!(albums -> artists (artist_id));
+diesel::joinable!(known_devices -> accounts (account_id));
+diesel::joinable!(mailed_tokens -> accounts (account_id));
+diesel::joinable!(sessions -> accounts (account_id));
 diesel::joinable!(tracks -> artists (artist_id));
 diesel::joinable!(tracks -> genres (genre_id));
 diesel::allow_tables_to_appear_in_same_query!(albums, artists, genres, tracks);
