@@ -1,29 +1,74 @@
-//! People. What the rest of the service needs to know of whoever asks is an [`Actor`].
+//! People: who they are, how they show it, and how long that lasts. What the rest of the service needs to know of whoever
+//! asks is an [`Actor`].
+//!
+//! What must hold: nobody gets a token but by a password, a refresh token that was not used, or a mailed link; a session
+//! that ends, a role that changes, counts at the next request, on every instance, since each request reads them; and
+//! nobody can tell an address with an account from one without.
 
 mod access;
+mod actions;
+mod actor;
 mod challenge;
+mod client;
 mod email;
+mod fault;
+mod jobs;
 mod keys;
+mod lifetimes;
 mod mails;
 mod model;
 mod name;
 mod password;
+mod quotas;
+mod reads;
 mod secret;
+mod store;
 
-pub use self::model::{AccountId, Role, Scope, SessionId, Status, Tier};
+use std::sync::Arc;
 
-/// Who asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Actor {
-    /// Nobody who has signed in.
-    Anonymous,
+use anyhow::Context;
+
+use crate::app::App;
+
+pub use self::access::AccessFault;
+pub use self::actions::{
+    Credentials, ProfileChange, RefreshWith, Registration, SignIn, SignedIn,
+};
+pub use self::actor::Actor;
+pub use self::challenge::{Offer, Provider};
+pub use self::client::{Client, Cookies, CsrfProof};
+pub use self::fault::{Fault, Mistake, MistakeCode};
+pub use self::jobs::register_jobs;
+pub use self::keys::PublicKey;
+pub use self::model::{
+    Account, AccountId, Principal, Role, Scope, Session, SessionId, Status, Tier, User, UserId,
+};
+
+/// The accounts of the service: what they are kept in, and what their secrets are made with.
+pub struct Accounts {
+    app: Arc<App>,
+    passwords: password::Passwords,
+    keys: Arc<keys::Keys>,
+    access: access::AccessTokens,
+    challenges: challenge::Challenges,
 }
 
-impl Actor {
-    /// The points that this caller's operations may cost in a minute.
-    pub fn points_a_minute(self) -> u64 {
-        match self {
-            Self::Anonymous => 3_000,
-        }
+impl Accounts {
+    pub fn open(app: Arc<App>) -> anyhow::Result<Arc<Self>> {
+        let config = &app.config;
+        let keys = Arc::new(keys::Keys::open(config).context("EMPULSE_SIGNING_KEYS")?);
+        let audience = config.public_url.origin().ascii_serialization();
+        Ok(Arc::new(Self {
+            passwords: password::Passwords::open(config)?,
+            access: access::AccessTokens::new(keys.clone(), audience),
+            challenges: challenge::Challenges::open(config, keys.challenge_secrets())?,
+            keys,
+            app,
+        }))
+    }
+
+    /// For the service's page of keys.
+    pub fn public_keys(&self) -> Vec<PublicKey> {
+        self.keys.public_keys()
     }
 }

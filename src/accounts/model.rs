@@ -1,66 +1,41 @@
-//! The words of accounts.
+//! The rows and words of accounts.
 
-use std::fmt;
-use std::str::FromStr;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use crate::typed_id;
+use chrono::{DateTime, Utc};
+use diesel::Queryable;
+use diesel::sql_types::{Array, Bool, Nullable, Text, Timestamptz, Uuid};
+
+use crate::{stored_enum, typed_id};
 
 typed_id!(AccountId, "account");
+typed_id!(UserId, "user");
 typed_id!(SessionId, "session");
 
-/// Declares an enum that is stored by its name in the API.
-macro_rules! stored {
-    ($(#[$meta:meta])* $name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $name { $($variant),+ }
-
-        impl $name {
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str(self.as_str())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = Unknown;
-
-            fn from_str(text: &str) -> Result<Self, Unknown> {
-                match text {
-                    $($text => Ok(Self::$variant),)+
-                    _ => Err(Unknown),
-                }
-            }
-        }
-    };
-}
-
-/// A word that is none of an enum's.
-#[derive(Debug, thiserror::Error)]
-#[error("a word that is not known")]
-pub struct Unknown;
-
-stored! {
+stored_enum!(
     /// What an account may do; it can have several.
-    Role { Listener = "LISTENER", Artist = "ARTIST", Moderator = "MODERATOR", Admin = "ADMIN" }
-}
+    Role {
+        Listener = "LISTENER",
+        Artist = "ARTIST",
+        Moderator = "MODERATOR",
+        Admin = "ADMIN",
+    }
+);
 
-stored! {
-    Tier { Free = "FREE", Premium = "PREMIUM" }
-}
+stored_enum!(Tier {
+    Free = "FREE",
+    Premium = "PREMIUM",
+});
 
-stored! {
-    Status { Unverified = "UNVERIFIED", Active = "ACTIVE", Suspended = "SUSPENDED", Closed = "CLOSED" }
-}
+stored_enum!(Status {
+    Unverified = "UNVERIFIED",
+    Active = "ACTIVE",
+    Suspended = "SUSPENDED",
+    Closed = "CLOSED",
+});
 
-stored! {
+stored_enum!(
     /// What a narrowed token opens.
     Scope {
         AccountRead = "ACCOUNT_READ",
@@ -69,4 +44,109 @@ stored! {
         PlaylistsWrite = "PLAYLISTS_WRITE",
         UploadsWrite = "UPLOADS_WRITE",
     }
+);
+
+stored_enum!(
+    /// Why a session is over.
+    Ending {
+        SignedOut = "SIGNED_OUT",
+        Revoked = "REVOKED",
+        TokenReused = "TOKEN_REUSED",
+        PasswordChanged = "PASSWORD_CHANGED",
+        AddressRestored = "ADDRESS_RESTORED",
+        TooMany = "TOO_MANY",
+        Suspended = "SUSPENDED",
+    }
+);
+
+/// An account without its secrets.
+#[derive(Debug, Clone, Queryable)]
+pub struct Account {
+    pub id: AccountId,
+    pub email: String,
+    pub email_key: String,
+    pub display_name: String,
+    pub roles: Vec<Role>,
+    pub tier: Tier,
+    pub status: Status,
+    pub email_verified_at: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+pub type AccountSql = (
+    Uuid,
+    Text,
+    Text,
+    Text,
+    Array<Text>,
+    Text,
+    Text,
+    Nullable<Timestamptz>,
+    Timestamptz,
+    Timestamptz,
+);
+
+impl Account {
+    /// The same person as everybody may know them.
+    pub fn user_id(&self) -> UserId {
+        UserId(self.id.0)
+    }
+
+    pub fn has(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+}
+
+/// What everybody may know of a person.
+#[derive(Debug, Clone, Queryable)]
+pub struct User {
+    pub id: UserId,
+    pub display_name: String,
+    pub created_at: DateTime<Utc>,
+}
+
+pub type UserSql = (Uuid, Text, Timestamptz);
+
+impl From<&Account> for User {
+    fn from(account: &Account) -> Self {
+        Self {
+            id: account.user_id(),
+            display_name: account.display_name.clone(),
+            created_at: account.created_at,
+        }
+    }
+}
+
+/// One sign-in, on one device.
+#[derive(Debug, Clone, Queryable)]
+pub struct Session {
+    pub id: SessionId,
+    pub account_id: AccountId,
+    pub is_remembered: bool,
+    pub user_agent: Option<String>,
+    pub ip_address: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub last_used_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+}
+
+pub type SessionSql = (
+    Uuid,
+    Uuid,
+    Bool,
+    Nullable<Text>,
+    Nullable<Text>,
+    Timestamptz,
+    Timestamptz,
+    Timestamptz,
+);
+
+/// Somebody who is signed in: by which session, and how much of its rights the token opens.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    pub account: Arc<Account>,
+    pub session: SessionId,
+    /// None: all that the session may. Some: narrowed by whoever held the token.
+    pub scopes: Option<BTreeSet<Scope>>,
 }

@@ -1,0 +1,55 @@
+//! Changing the address of an account.
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+
+use super::register::parse_email;
+use crate::accounts::client::Client;
+use crate::accounts::fault::Fault;
+use crate::accounts::jobs::AccountMail;
+use crate::accounts::model::Principal;
+use crate::accounts::secret::Purpose;
+use crate::accounts::store;
+use crate::accounts::{Accounts, lifetimes};
+use crate::jobs;
+
+impl Accounts {
+    /// Mails a link to the new address, and tells the old one. What is answered, and what can be seen of it, does not
+    /// depend on whether somebody has the new address.
+    pub async fn change_email(
+        &self,
+        principal: &Principal,
+        new_email: &str,
+        password: &SecretString,
+        client: &Client,
+    ) -> Result<(), Fault> {
+        let new_email = parse_email(new_email, "newEmail")?;
+        let account = &principal.account;
+        let (_, attempt) = self
+            .check_password(account, principal.session, password, "password", client)
+            .await?;
+        let now: DateTime<Utc> = self.app.clock.now();
+        let mut tx = self.app.db.begin().await?;
+        store::forgive(&mut tx, attempt.subject).await?;
+        let Some((account, _)) = store::hold_account(&mut tx, account.id).await? else {
+            return Err(Fault::Internal("an account is gone while it is used".into()));
+        };
+        // The last one asked for counts.
+        store::void_tokens(&mut tx, account.id, Purpose::ChangeEmail).await?;
+        let change = self.new_mailed_token(Purpose::ChangeEmail, now + lifetimes::ADDRESS_CHANGE);
+        let undo = self.new_mailed_token(Purpose::UndoEmail, now + lifetimes::ADDRESS_UNDO);
+        let (change_id, undo_id) = (change.id, undo.id);
+        let new_address = (new_email.as_written(), new_email.key());
+        store::add_token(&mut tx, change, account.id, new_address, now).await?;
+        let old_address = (account.email.as_str(), account.email_key.as_str());
+        store::add_token(&mut tx, undo, account.id, old_address, now).await?;
+        jobs::enqueue(&mut tx, &AccountMail::AddressChange { token: change_id }).await?;
+        let told = AccountMail::AddressChangeTold {
+            token: undo_id,
+            new_email: new_email.as_written().to_owned(),
+        };
+        jobs::enqueue(&mut tx, &told).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! Against guessing. An attempt is counted as a failure before its password is looked at, and forgiven if it was right,
+//! so that however many come at once, no more are tried than may be.
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::accounts::client::Client;
+use crate::accounts::fault::{Fault, Mistake, MistakeCode};
+use crate::accounts::jobs::AccountMail;
+use crate::accounts::lifetimes::ATTEMPTS;
+use crate::accounts::store::{self, Failures, Hash};
+use crate::accounts::{Accounts, SessionId};
+use crate::jobs;
+
+/// What lets somebody try although an address is locked.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::accounts) enum Known {
+    Nobody,
+    /// A device that has signed in to the account before.
+    Device(Uuid),
+    /// Somebody who is signed in.
+    Session(SessionId),
+}
+
+/// How an attempt may be asked for a challenge.
+pub(in crate::accounts) enum Challenge<'a> {
+    /// There is nowhere to put a solution; the lock alone bounds it.
+    CannotBeAsked,
+    Solution(Option<&'a str>),
+}
+
+/// An attempt that was let through, to be forgiven if it succeeds.
+pub(in crate::accounts) struct Attempt {
+    pub subject: Hash,
+    locked_until: Option<DateTime<Utc>>,
+}
+
+pub(in crate::accounts) fn of_address(email_key: &str) -> Hash {
+    subject("address", email_key.as_bytes())
+}
+
+fn subject(kind: &str, of: &[u8]) -> Hash {
+    Sha256::new()
+        .chain_update(kind)
+        .chain_update([0])
+        .chain_update(of)
+        .finalize()
+        .into()
+}
+
+impl Accounts {
+    /// Lets an attempt through, or says what is in its way. Alike for addresses without an account.
+    pub(in crate::accounts) async fn attempt(
+        &self,
+        email_key: &str,
+        known: Known,
+        challenge: Challenge<'_>,
+        client: &Client,
+    ) -> Result<Attempt, Fault> {
+        let address = of_address(email_key);
+        match self.try_subject(address, &challenge, client).await? {
+            Tried::May(attempt) => Ok(attempt),
+            Tried::Locked(until) => {
+                let own = match known {
+                    Known::Nobody => return Err(locked(until).into()),
+                    Known::Device(id) => subject("device", id.as_bytes()),
+                    Known::Session(id) => subject("session", id.0.as_bytes()),
+                };
+                match self.try_subject(own, &challenge, client).await? {
+                    Tried::May(attempt) => Ok(attempt),
+                    Tried::Locked(until) => Err(locked(until).into()),
+                }
+            }
+        }
+    }
+
+    async fn try_subject(
+        &self,
+        subject: Hash,
+        challenge: &Challenge<'_>,
+        client: &Client,
+    ) -> Result<Tried, Fault> {
+        let db = &self.app.db;
+        let now = self.app.clock.now();
+        let may = |failures: Failures| {
+            Tried::May(Attempt {
+                subject,
+                locked_until: failures.locked_until,
+            })
+        };
+        let unasked = matches!(challenge, Challenge::CannotBeAsked);
+        if let Some(counted) = store::count_attempt(db, subject, ATTEMPTS, unasked, now).await? {
+            return Ok(may(counted));
+        }
+        if let Some(until) = self.lock_of(subject, now).await? {
+            store::count_refused_attempt(db, subject).await?;
+            return Ok(Tried::Locked(until));
+        }
+        if let Challenge::Solution(response) = challenge {
+            self.require_solution(*response, client).await?;
+        }
+        if let Some(counted) = store::count_attempt(db, subject, ATTEMPTS, true, now).await? {
+            return Ok(may(counted));
+        }
+        // Others have locked it meanwhile.
+        let until = self.lock_of(subject, now).await?;
+        Ok(Tried::Locked(until.unwrap_or(now + ATTEMPTS.locked_for)))
+    }
+
+    async fn lock_of(
+        &self,
+        subject: Hash,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, Fault> {
+        let found = store::failures(&self.app.db, &[subject]).await?;
+        let until = found.into_iter().find_map(|(_, failures)| failures.locked_until);
+        Ok(until.filter(|until| *until > now))
+    }
+
+    /// The password was wrong. If that locked the address, whoever has it is told, once.
+    pub(in crate::accounts) async fn failed(
+        &self,
+        attempt: &Attempt,
+        email_key: &str,
+    ) -> Result<(), Fault> {
+        let Some(until) = attempt.locked_until else {
+            return Ok(());
+        };
+        let mut tx = self.app.db.begin().await?;
+        if store::tell_lock(&mut tx, attempt.subject).await? {
+            let mail = AccountMail::Locked {
+                email_key: email_key.to_owned(),
+                until,
+            };
+            jobs::enqueue(&mut tx, &mail).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+enum Tried {
+    May(Attempt),
+    Locked(DateTime<Utc>),
+}
+
+fn locked(until: DateTime<Utc>) -> Mistake {
+    Mistake::new(
+        MistakeCode::AccountLocked,
+        "Too many wrong passwords: sign-ins for this address are locked for a while.",
+    )
+    .until(until)
+}

@@ -1,0 +1,18 @@
+//! What can be done with accounts: policy, transaction, write, enqueue. One file an action and what belongs to it.
+
+mod address;
+mod attempts;
+mod challenge;
+mod password;
+mod profile;
+mod refresh;
+mod register;
+mod sessions;
+mod sign_in;
+mod verify;
+
+pub(super) use self::attempts::of_address;
+pub use self::refresh::RefreshWith;
+pub use self::register::Registration;
+pub use self::profile::ProfileChange;
+pub use self::sign_in::{Credentials, SignIn, SignedIn};

@@ -1,0 +1,129 @@
+//! A new password: by a mailed link, or by whoever has the old one.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::attempts;
+use super::register::parse_email;
+use crate::accounts::client::Client;
+use crate::accounts::email::EmailAddress;
+use crate::accounts::fault::{Fault, Mistake, MistakeCode};
+use crate::accounts::jobs::AccountMail;
+use crate::accounts::model::{Account, Ending, Principal, SessionId};
+use crate::accounts::secret::{Mailed, Purpose};
+use crate::accounts::store;
+use crate::accounts::{Accounts, lifetimes, quotas};
+use crate::db::Tx;
+use crate::jobs;
+
+impl Accounts {
+    /// Mails a link to set a new password, if there is an account. The answer, and the work, are the same if not.
+    pub async fn request_password_reset(&self, email: &str, client: &Client) -> Result<(), Fault> {
+        let app = &self.app;
+        let email = parse_email(email, "email")?;
+        quotas::charge(app, quotas::RESETS_BY_ADDRESS, &client.limit_key).await?;
+        quotas::charge(app, quotas::RESETS_OF_ACCOUNT, email.key()).await?;
+        let now = app.clock.now();
+        let new = self.new_mailed_token(Purpose::ResetPassword, now + lifetimes::PASSWORD_RESET);
+        let token = new.id;
+        let mut tx = app.db.begin().await?;
+        store::add_token_by_address(&mut tx, new, email.key(), false, now).await?;
+        jobs::enqueue(&mut tx, &AccountMail::PasswordReset { token }).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// A password that is not taken leaves the link as good as it was.
+    pub async fn reset_password(
+        &self,
+        token: &SecretString,
+        new_password: &SecretString,
+    ) -> Result<(), Fault> {
+        let hash = Mailed::hash_of(token.expose_secret()).ok_or_else(unknown)?;
+        let now = self.app.clock.now();
+        let found = store::peek_token(&self.app.db, hash, now).await?;
+        let (_, account) = found
+            .filter(|(token, _)| token.purpose == Purpose::ResetPassword.as_str())
+            .ok_or_else(unknown)?;
+        let email = EmailAddress::parse(&account.email).ok();
+        let name = &account.display_name;
+        let password = self.new_password(new_password, email.as_ref(), name, "newPassword")?;
+        let password_hash = self.passwords.hash(password).await?;
+        let now = self.app.clock.now();
+        let mut tx = self.app.db.begin().await?;
+        if store::take_token(&mut tx, hash, now).await?.is_none() {
+            return Err(unknown().into());
+        }
+        let Some((account, _)) = store::hold_account(&mut tx, account.id).await? else {
+            return Err(unknown().into());
+        };
+        self.set_password(&mut tx, &account, password_hash.as_str(), None)
+            .await?;
+        // Who reads the mail has shown who they are; the guesses of others need not keep them out.
+        store::forgive(&mut tx, attempts::of_address(&account.email_key)).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    pub async fn change_password(
+        &self,
+        principal: &Principal,
+        current: &SecretString,
+        new_password: &SecretString,
+        client: &Client,
+    ) -> Result<(), Fault> {
+        let account = &principal.account;
+        let email = EmailAddress::parse(&account.email).ok();
+        let name = &account.display_name;
+        let password = self.new_password(new_password, email.as_ref(), name, "newPassword")?;
+        let (kept, attempt) = self
+            .check_password(account, principal.session, current, "currentPassword", client)
+            .await?;
+        let password_hash = self.passwords.hash(password).await?;
+        let mut tx = self.app.db.begin().await?;
+        store::forgive(&mut tx, attempt.subject).await?;
+        let held = store::hold_account(&mut tx, account.id).await?;
+        let Some((account, _)) = held.filter(|(_, hash)| *hash == kept) else {
+            let mistake = Mistake::new(
+                MistakeCode::InvalidCredentials,
+                "The password was changed meanwhile.",
+            );
+            return Err(mistake.of("currentPassword").into());
+        };
+        let session = Some(principal.session);
+        self.set_password(&mut tx, &account, password_hash.as_str(), session)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Whoever knew the old password is out, and so is what they asked for.
+    async fn set_password(
+        &self,
+        tx: &mut Tx<'_>,
+        account: &Account,
+        password_hash: &str,
+        but: Option<SessionId>,
+    ) -> Result<(), Fault> {
+        let now = self.app.clock.now();
+        store::set_password(tx, account.id, password_hash, now).await?;
+        store::end_sessions(tx, account.id, but, Ending::PasswordChanged, now).await?;
+        store::forget_devices(tx, account.id, 0).await?;
+        for purpose in [Purpose::ResetPassword, Purpose::ChangeEmail] {
+            store::void_tokens(tx, account.id, purpose).await?;
+        }
+        let mail = AccountMail::PasswordChanged {
+            account: account.id,
+            at: now,
+        };
+        jobs::enqueue(tx, &mail).await?;
+        Ok(())
+    }
+}
+
+fn unknown() -> Mistake {
+    Mistake::new(
+        MistakeCode::InvalidToken,
+        "The link is unknown, was used, or has expired; ask for a new one.",
+    )
+    .of("token")
+}

@@ -1,0 +1,181 @@
+//! Staying signed in: a refresh token is traded for its child, once.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::sign_in::{Delivery, SignedIn};
+use crate::accounts::client::Client;
+use crate::accounts::fault::{Fault, Mistake, MistakeCode};
+use crate::accounts::jobs::AccountMail;
+use crate::accounts::model::{Ending, SessionId};
+use crate::accounts::secret::{Csrf, RefreshToken, same};
+use crate::accounts::store::{self, Family, Turn};
+use crate::accounts::{Accounts, lifetimes};
+use crate::jobs;
+
+/// Where the refresh token came from; what came by cookie goes back by cookie.
+pub enum RefreshWith {
+    Token(SecretString),
+    Cookie,
+}
+
+impl Accounts {
+    pub async fn refresh(&self, with: RefreshWith, client: &Client) -> Result<SignedIn, Fault> {
+        let (presented, by_cookie) = match &with {
+            RefreshWith::Token(text) => (self.presented(Some(text)), false),
+            RefreshWith::Cookie => (self.presented(client.cookies.refresh.as_ref()), true),
+        };
+        let presented = presented.ok_or_else(unknown)?;
+        if by_cookie {
+            self.check_csrf(presented.session(), client)?;
+        }
+        let now = self.app.clock.now();
+        let child = presented.child(&self.keys);
+        let turn = Turn {
+            session: presented.session(),
+            generation: i32::try_from(presented.generation()).map_err(|_| unknown())?,
+            presented: presented.hash(),
+            child: child.hash(),
+            by_cookie,
+            user_agent: client.user_agent.clone(),
+            ip_address: client.shown_address(),
+        };
+        if let Some(family) = store::turn(
+            &self.app.db,
+            turn,
+            lifetimes::REMEMBERED,
+            lifetimes::NOT_REMEMBERED,
+            now,
+        )
+        .await?
+        {
+            return self.goes_on(family, &child);
+        }
+        let family = store::family(&self.app.db, presented.session()).await?;
+        let family = family
+            .filter(|family| family.is_usable(now) && family.by_cookie == by_cookie)
+            .ok_or_else(unknown)?;
+        match self.was_repeated(&family, &presented, now) {
+            Repeated::JustNow(child) => self.goes_on(family, &child),
+            Repeated::Later => {
+                self.end_for_reuse(family.session.id, now).await?;
+                Err(unknown().into())
+            }
+            Repeated::Never => Err(unknown().into()),
+        }
+    }
+
+    fn goes_on(&self, family: Family, refresh: &RefreshToken) -> Result<SignedIn, Fault> {
+        let delivery = Delivery {
+            expires_at: family.session.expires_at,
+            by_cookie: family.by_cookie,
+            is_remembered: family.session.is_remembered,
+        };
+        let session = family.session.id;
+        let credentials = self.credentials(&family.account, session, refresh, delivery, None)?;
+        Ok(SignedIn {
+            account: Arc::new(family.account),
+            session,
+            credentials,
+        })
+    }
+
+    fn was_repeated(
+        &self,
+        family: &Family,
+        presented: &RefreshToken,
+        now: DateTime<Utc>,
+    ) -> Repeated {
+        let generation = i64::from(presented.generation());
+        let newest = i64::from(family.generation);
+        if generation >= newest {
+            // It would be the newest, or one that was never given out.
+            return Repeated::Never;
+        }
+        let is_parent = generation + 1 == newest
+            && family.previous_hash.as_deref() == Some(&presented.hash()[..]);
+        let is_in_time = family
+            .rotated_at
+            .is_some_and(|rotated_at| now < rotated_at + lifetimes::REFRESH_GRACE);
+        if is_parent && is_in_time {
+            // By whichever key was the first then.
+            let child = presented
+                .children(&self.keys)
+                .into_iter()
+                .find(|child| child.hash()[..] == family.token_hash[..]);
+            if let Some(child) = child {
+                return Repeated::JustNow(child);
+            }
+        }
+        Repeated::Later
+    }
+
+    /// Whoever used the token first, one of the two is a thief.
+    async fn end_for_reuse(&self, session: SessionId, now: DateTime<Utc>) -> Result<(), Fault> {
+        let mut tx = self.app.db.begin().await?;
+        if store::end_session(&mut tx, session, None, Ending::TokenReused, now).await? {
+            jobs::enqueue(&mut tx, &AccountMail::TokenReused { session }).await?;
+        }
+        tx.commit().await?;
+        tracing::warn!(%session, "a refresh token was used twice: the session is ended");
+        Ok(())
+    }
+
+    pub(super) fn presented(&self, text: Option<&SecretString>) -> Option<RefreshToken> {
+        RefreshToken::parse(&self.keys, text?.expose_secret())
+    }
+
+    /// A request that uses the cookie shows that a page did it that may.
+    pub(super) fn check_csrf(&self, session: SessionId, client: &Client) -> Result<(), Fault> {
+        let proof = &client.csrf;
+        if !proof.origin_is_allowed {
+            return Err(Fault::Csrf(
+                "The request's Origin is missing or not among those that may use the cookie.",
+            ));
+        }
+        let (Some(header), Some(cookie)) = (&proof.header, &client.cookies.csrf) else {
+            return Err(Fault::Csrf(
+                "The refresh cookie needs the header X-CSRF-Token, equal to the cookie __Host-csrf; GET /csrf gives both.",
+            ));
+        };
+        let header = header.expose_secret();
+        if !same(header, cookie.expose_secret()) || !Csrf::verify(&self.keys, session, header) {
+            return Err(Fault::Csrf(
+                "X-CSRF-Token is not that of this session; GET /csrf gives it.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// A CSRF token for the session of the refresh cookie, if that may go on.
+    pub async fn csrf_token(&self, client: &Client) -> Result<Option<SecretString>, Fault> {
+        let Some(presented) = self.presented(client.cookies.refresh.as_ref()) else {
+            return Ok(None);
+        };
+        let now = self.app.clock.now();
+        let family = store::family(&self.app.db, presented.session()).await?;
+        let is_right = family.is_some_and(|family| {
+            let hash = presented.hash();
+            family.is_usable(now)
+                && family.by_cookie
+                && (family.token_hash[..] == hash[..]
+                    || family.previous_hash.as_deref() == Some(&hash[..]))
+        });
+        Ok(is_right.then(|| Csrf::mint(&self.keys, presented.session()).into()))
+    }
+}
+
+enum Repeated {
+    JustNow(RefreshToken),
+    Later,
+    Never,
+}
+
+fn unknown() -> Mistake {
+    Mistake::new(
+        MistakeCode::InvalidToken,
+        "The refresh token is unknown, used or expired; sign in again.",
+    )
+}

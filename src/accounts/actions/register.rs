@@ -1,0 +1,160 @@
+//! Opening an account. The answer, and the work, are the same whether or not the address is known.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
+
+use crate::accounts::client::Client;
+use crate::accounts::email::EmailAddress;
+use crate::accounts::fault::{Fault, Mistake, MistakeCode};
+use crate::accounts::jobs::AccountMail;
+use crate::accounts::name::DisplayName;
+use crate::accounts::secret::{Mailed, Purpose};
+use crate::accounts::store::{self, NewAccount, NewMailedToken};
+use crate::accounts::{AccountId, Accounts, lifetimes, quotas};
+use crate::db::Tx;
+use crate::jobs;
+
+pub struct Registration {
+    pub email: String,
+    pub password: SecretString,
+    pub display_name: String,
+    pub challenge: Option<String>,
+}
+
+impl Accounts {
+    pub async fn register(&self, input: Registration, client: &Client) -> Result<(), Fault> {
+        let (email, name) = (
+            EmailAddress::parse(&input.email),
+            DisplayName::parse(&input.display_name),
+        );
+        let mut mistakes = Vec::new();
+        if let Err(fault) = &email {
+            mistakes.push(
+                Mistake::new(MistakeCode::InvalidEmail, fault.to_string()).of("email"),
+            );
+        }
+        if let Err(fault) = &name {
+            mistakes.push(
+                Mistake::new(MistakeCode::InvalidName, fault.to_string()).of("displayName"),
+            );
+        }
+        // Also where the others are wrong: a person would rather mend all at once.
+        let password = self.new_password(
+            &input.password,
+            email.as_ref().ok(),
+            name.as_ref().map_or("", DisplayName::as_str),
+            "password",
+        );
+        let (email, name, password) = match (email, name, password) {
+            (Ok(email), Ok(name), Ok(password)) => (email, name, password),
+            (_, _, password) => {
+                mistakes.extend(password.err());
+                return Err(Fault::Mistakes(mistakes));
+            }
+        };
+        let app = &self.app;
+        if !quotas::fits(app, quotas::EASY_REGISTRATIONS, &client.limit_key).await? {
+            self.require_solution(input.challenge.as_deref(), client)
+                .await?;
+        }
+        quotas::charge(app, quotas::REGISTRATIONS, &client.limit_key).await?;
+        let password_hash = self.passwords.hash(password).await?;
+        let now = app.clock.now();
+        let mut tx = app.db.begin().await?;
+        let new = NewAccount {
+            id: AccountId(Uuid::now_v7()),
+            email: email.as_written().to_owned(),
+            email_key: email.key().to_owned(),
+            display_name: name.as_str().to_owned(),
+            password_hash: password_hash.as_str().to_owned(),
+        };
+        store::open_account(&mut tx, new, now).await?;
+        self.mail_verification(&mut tx, email.key(), now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Mails the confirming link again, if the address waits for one.
+    pub async fn resend_verification(&self, email: &str, client: &Client) -> Result<(), Fault> {
+        let email = parse_email(email, "email")?;
+        quotas::charge(
+            &self.app,
+            quotas::VERIFICATIONS_BY_ADDRESS,
+            &client.limit_key,
+        )
+        .await?;
+        let now = self.app.clock.now();
+        let mut tx = self.app.db.begin().await?;
+        self.mail_verification(&mut tx, email.key(), now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Whether the address has an account that waits, has one in use, or has none, is found out when the mail is written.
+    async fn mail_verification(
+        &self,
+        tx: &mut Tx<'_>,
+        email_key: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Fault> {
+        let new = self.new_mailed_token(Purpose::Verify, now + lifetimes::VERIFICATION);
+        let token = new.id;
+        store::add_token_by_address(tx, new, email_key, true, now).await?;
+        let mail = AccountMail::Verification {
+            token,
+            email_key: email_key.to_owned(),
+        };
+        jobs::enqueue(tx, &mail).await?;
+        Ok(())
+    }
+
+    /// The database gets the hash of a token; what is mailed is derived from its id when the mail is written.
+    pub(in crate::accounts) fn new_mailed_token(
+        &self,
+        purpose: Purpose,
+        expires_at: DateTime<Utc>,
+    ) -> NewMailedToken {
+        let id = Uuid::now_v7();
+        NewMailedToken {
+            id,
+            purpose,
+            token_hash: Mailed::derive(&self.keys, purpose, id).hash(),
+            expires_at,
+        }
+    }
+
+    /// Judges a password that is to be set.
+    pub(in crate::accounts) fn new_password(
+        &self,
+        password: &SecretString,
+        email: Option<&EmailAddress>,
+        name: &str,
+        field: &'static str,
+    ) -> Result<crate::accounts::password::NewPassword, Mistake> {
+        use crate::accounts::password::PasswordFault;
+        self.passwords
+            .check(password.expose_secret(), email, name)
+            .map_err(|fault| {
+                let code = match fault {
+                    PasswordFault::TooShort => MistakeCode::PasswordTooShort,
+                    PasswordFault::TooLong => MistakeCode::PasswordTooLong,
+                    _ => MistakeCode::PasswordCompromised,
+                };
+                Mistake::new(code, fault.to_string()).of(field)
+            })
+    }
+}
+
+pub(in crate::accounts) fn parse_email(
+    text: &str,
+    field: &'static str,
+) -> Result<EmailAddress, Mistake> {
+    EmailAddress::parse(text)
+        .map_err(|fault| Mistake::new(MistakeCode::InvalidEmail, fault.to_string()).of(field))
+}
+
+/// Shared by all who only need it to be there.
+pub(in crate::accounts) type Shared<T> = Arc<T>;

@@ -1,0 +1,255 @@
+//! Signing in.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
+
+use super::attempts::{Attempt, Challenge, Known};
+use super::register::parse_email;
+use crate::accounts::access::Claims;
+use crate::accounts::client::Client;
+use crate::accounts::fault::{Fault, Mistake, MistakeCode};
+use crate::accounts::jobs::AccountMail;
+use crate::accounts::model::{Account, SessionId, Status};
+use crate::accounts::secret::{Csrf, Device, RefreshToken};
+use crate::accounts::store::{self, NewSession};
+use crate::accounts::{Accounts, lifetimes, quotas};
+use crate::db::Tx;
+use crate::jobs;
+
+pub struct SignIn {
+    pub email: String,
+    pub password: SecretString,
+    /// Whether the refresh token is wanted in a cookie.
+    pub by_cookie: bool,
+    pub remember: bool,
+    /// Of an earlier sign-in, where there are no cookies.
+    pub device_token: Option<SecretString>,
+    pub challenge: Option<String>,
+}
+
+/// Somebody who has just signed in, or whose session goes on.
+pub struct SignedIn {
+    pub account: Arc<Account>,
+    pub session: SessionId,
+    pub credentials: Credentials,
+}
+
+/// What a client presents from now on.
+pub struct Credentials {
+    pub access_token: SecretString,
+    pub access_expires_at: DateTime<Utc>,
+    pub refresh_token: SecretString,
+    pub refresh_expires_at: DateTime<Utc>,
+    pub csrf_token: SecretString,
+    /// Marks the device as known; only where it is new.
+    pub device_token: Option<SecretString>,
+    pub by_cookie: bool,
+    pub is_remembered: bool,
+}
+
+impl Accounts {
+    pub async fn sign_in(&self, input: SignIn, client: &Client) -> Result<SignedIn, Fault> {
+        let app = &self.app;
+        let email = parse_email(&input.email, "email")?;
+        quotas::charge(app, quotas::SIGN_INS, &client.limit_key).await?;
+        let presented = match input.by_cookie {
+            true => client.cookies.device.as_ref().or(input.device_token.as_ref()),
+            false => input.device_token.as_ref(),
+        };
+        let device_hash = presented.and_then(|token| Device::hash_of(token.expose_secret()));
+        let facts = store::sign_in_facts(&app.db, email.key(), device_hash).await?;
+        let device = facts.as_ref().and_then(|(_, _, device)| *device);
+        let known = device.map_or(Known::Nobody, Known::Device);
+        let challenge = Challenge::Solution(input.challenge.as_deref());
+        let attempt = self
+            .attempt(email.key(), known, challenge, client)
+            .await?;
+        let kept = facts.as_ref().map(|(_, hash, _)| hash.as_str());
+        let verified = self
+            .passwords
+            .verify(input.password.expose_secret(), kept)
+            .await?;
+        let Some((account, kept, _)) = facts.filter(|_| verified.matches) else {
+            self.failed(&attempt, email.key()).await?;
+            return Err(wrong().into());
+        };
+        let mut tx = app.db.begin().await?;
+        store::forgive(&mut tx, attempt.subject).await?;
+        // As it is now: the password may have been changed, or the account suspended, while this one was compared.
+        let held = store::hold_account(&mut tx, account.id).await?;
+        let Some((account, _)) = held.filter(|(_, hash)| *hash == kept) else {
+            return Err(wrong().into());
+        };
+        if let Err(mistake) = may_sign_in(&account) {
+            tx.commit().await?;
+            return Err(mistake.into());
+        }
+        if let Some(renewed) = &verified.renewed {
+            store::renew_hash(&mut tx, account.id, renewed.as_str()).await?;
+        }
+        let signed_in = self
+            .begin_session(&mut tx, account, device, &input, client)
+            .await?;
+        tx.commit().await?;
+        Ok(signed_in)
+    }
+
+    async fn begin_session(
+        &self,
+        tx: &mut Tx<'_>,
+        account: Account,
+        device: Option<Uuid>,
+        input: &SignIn,
+        client: &Client,
+    ) -> Result<SignedIn, Fault> {
+        let now = self.app.clock.now();
+        let session = SessionId(Uuid::now_v7());
+        let refresh = RefreshToken::first(&self.keys, session);
+        let expires_at = now
+            + match input.remember {
+                true => lifetimes::REMEMBERED,
+                false => lifetimes::NOT_REMEMBERED,
+            };
+        let new = NewSession {
+            id: session,
+            account_id: account.id,
+            token_hash: refresh.hash(),
+            is_remembered: input.remember,
+            by_cookie: input.by_cookie,
+            user_agent: client.user_agent.clone(),
+            ip_address: client.shown_address(),
+            expires_at,
+        };
+        store::begin_session(tx, new, now).await?;
+        for ended in store::end_beyond(tx, account.id, lifetimes::MOST_SESSIONS, now).await? {
+            let mail = AccountMail::SessionLimit { session: ended.id };
+            jobs::enqueue(tx, &mail).await?;
+        }
+        let device_token = match device {
+            Some(device) => {
+                store::touch_device(tx, device, client.user_agent.clone(), now).await?;
+                None
+            }
+            None => {
+                let token = Device::new();
+                let agent = client.user_agent.clone();
+                let is_first =
+                    store::add_device(tx, account.id, token.hash(), agent, now).await?;
+                store::forget_devices(tx, account.id, lifetimes::MOST_DEVICES).await?;
+                if !is_first {
+                    jobs::enqueue(tx, &AccountMail::NewDevice { session }).await?;
+                }
+                Some(token.text())
+            }
+        };
+        let credentials = self.credentials(
+            &account,
+            session,
+            &refresh,
+            Delivery {
+                expires_at,
+                by_cookie: input.by_cookie,
+                is_remembered: input.remember,
+            },
+            device_token,
+        )?;
+        Ok(SignedIn {
+            account: Arc::new(account),
+            session,
+            credentials,
+        })
+    }
+
+    pub(super) fn credentials(
+        &self,
+        account: &Account,
+        session: SessionId,
+        refresh: &RefreshToken,
+        delivery: Delivery,
+        device_token: Option<SecretString>,
+    ) -> Result<Credentials, Fault> {
+        let now = self.app.clock.now();
+        // Never beyond its session.
+        let access_expires_at = (now + lifetimes::ACCESS_TOKEN).min(delivery.expires_at);
+        let access_token = self
+            .access
+            .mint(Claims {
+                account: account.id,
+                session,
+                roles: &account.roles,
+                issued_at: now,
+                expires_at: access_expires_at,
+            })
+            .map_err(|error| Fault::Internal(error.to_string()))?;
+        Ok(Credentials {
+            access_token: access_token.into(),
+            access_expires_at,
+            refresh_token: refresh.text(),
+            refresh_expires_at: delivery.expires_at,
+            csrf_token: Csrf::mint(&self.keys, session).into(),
+            device_token,
+            by_cookie: delivery.by_cookie,
+            is_remembered: delivery.is_remembered,
+        })
+    }
+
+    /// An attempt by somebody who is signed in, or of a known address; whatever comes of it is counted.
+    pub(in crate::accounts) async fn check_password(
+        &self,
+        account: &Account,
+        session: SessionId,
+        password: &SecretString,
+        field: &'static str,
+        client: &Client,
+    ) -> Result<(String, Attempt), Fault> {
+        let Some((account, kept)) = store::with_password(&self.app.db, account.id).await? else {
+            return Err(wrong().of(field).into());
+        };
+        let known = Known::Session(session);
+        let attempt = self
+            .attempt(&account.email_key, known, Challenge::CannotBeAsked, client)
+            .await?;
+        let verified = self
+            .passwords
+            .verify(password.expose_secret(), Some(&kept))
+            .await?;
+        if !verified.matches {
+            self.failed(&attempt, &account.email_key).await?;
+            let mistake = Mistake::new(MistakeCode::InvalidCredentials, "The password is wrong.");
+            return Err(mistake.of(field).into());
+        }
+        Ok((kept, attempt))
+    }
+}
+
+pub(super) struct Delivery {
+    pub expires_at: DateTime<Utc>,
+    pub by_cookie: bool,
+    pub is_remembered: bool,
+}
+
+/// Said only to those who have the password.
+fn may_sign_in(account: &Account) -> Result<(), Mistake> {
+    match account.status {
+        Status::Active => Ok(()),
+        Status::Unverified => Err(Mistake::new(
+            MistakeCode::Unverified,
+            "The address is not confirmed yet; follow the link in the mail, or have it sent again by resendVerification.",
+        )),
+        Status::Suspended => Err(Mistake::new(
+            MistakeCode::Suspended,
+            "The account is suspended.",
+        )),
+        Status::Closed => Err(wrong()),
+    }
+}
+
+fn wrong() -> Mistake {
+    Mistake::new(
+        MistakeCode::InvalidCredentials,
+        "Wrong e-mail address or password.",
+    )
+}

@@ -1,0 +1,30 @@
+//! How long things of accounts last, and how many there may be: the numbers of the contract, in one place.
+
+use chrono::TimeDelta;
+
+use super::store::AttemptRules;
+
+pub const ACCESS_TOKEN: TimeDelta = TimeDelta::minutes(15);
+pub const REMEMBERED: TimeDelta = TimeDelta::days(30);
+pub const NOT_REMEMBERED: TimeDelta = TimeDelta::hours(12);
+/// How long a refresh token may be presented again after it was used: by another tab, or after a lost answer.
+pub const REFRESH_GRACE: TimeDelta = TimeDelta::seconds(10);
+pub const VERIFICATION: TimeDelta = TimeDelta::hours(24);
+pub const PASSWORD_RESET: TimeDelta = TimeDelta::hours(1);
+pub const ADDRESS_CHANGE: TimeDelta = TimeDelta::hours(24);
+/// Long enough for somebody who reads mail once a week.
+pub const ADDRESS_UNDO: TimeDelta = TimeDelta::days(7);
+pub const UNVERIFIED_ACCOUNT: TimeDelta = TimeDelta::days(7);
+/// How long a device is known that is not used.
+pub const KNOWN_DEVICE: TimeDelta = TimeDelta::days(365);
+
+pub const MOST_SESSIONS: i64 = 10;
+pub const MOST_DEVICES: i64 = 20;
+
+pub const ATTEMPTS: AttemptRules = AttemptRules {
+    before_challenge: 3,
+    before_lock: 5,
+    locked_for: TimeDelta::minutes(15),
+    // Few wrong passwords a day are a person's.
+    forgotten_after: TimeDelta::hours(1),
+};

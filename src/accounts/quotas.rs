@@ -1,0 +1,67 @@
+//! How often an address may do what accounts are attacked by.
+
+use std::time::Duration;
+
+use super::fault::Fault;
+use crate::app::App;
+use crate::limits::{Decision, Quota};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// What is counted, and how much of it an hour allows.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted {
+    name: &'static str,
+    an_hour: u64,
+}
+
+const fn counted(name: &'static str, an_hour: u64) -> Counted {
+    Counted { name, an_hour }
+}
+
+pub const SIGN_INS: Counted = counted("sign-ins", 20);
+pub const REGISTRATIONS: Counted = counted("registrations", 10);
+/// Registrations that need no challenge.
+pub const EASY_REGISTRATIONS: Counted = counted("easy-registrations", 3);
+pub const RESETS_BY_ADDRESS: Counted = counted("password-resets", 20);
+pub const RESETS_OF_ACCOUNT: Counted = counted("password-resets-of-an-account", 5);
+pub const VERIFICATIONS_BY_ADDRESS: Counted = counted("verification-mails", 20);
+pub const MAILS: Counted = counted("mails-of-a-kind", 5);
+
+/// Charges one; refused where it does not fit, or where nobody can count.
+pub async fn charge(app: &App, what: Counted, whose: &str) -> Result<(), Fault> {
+    match decide(app, what, whose).await? {
+        Some(decision) if !decision.allowed => {
+            app.metrics.rate_limit_refusal(what.name);
+            Err(Fault::Limited {
+                limit: decision.limit,
+                remaining: decision.remaining,
+                retry_after: decision.retry_after.unwrap_or(decision.reset_after),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Charges one if it fits.
+pub async fn fits(app: &App, what: Counted, whose: &str) -> Result<bool, Fault> {
+    Ok(decide(app, what, whose)
+        .await?
+        .is_none_or(|decision| decision.allowed))
+}
+
+/// None where limits are lifted.
+async fn decide(app: &App, what: Counted, whose: &str) -> Result<Option<Decision>, Fault> {
+    let Some(limit) = app.scaled(what.an_hour) else {
+        return Ok(None);
+    };
+    let quota = Quota {
+        name: what.name,
+        limit,
+        window: HOUR,
+    };
+    let charged = app.limiter.charge(&quota, whose, 1).await;
+    let decision = charged.map_err(|error| Fault::Unavailable(error.to_string()))?;
+    app.metrics.limiter_degraded(decision.degraded);
+    Ok(Some(decision))
+}

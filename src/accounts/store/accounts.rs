@@ -1,0 +1,244 @@
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{Array, Binary, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use uuid::Uuid;
+
+use super::{Hash, account_columns};
+use crate::accounts::model::{Account, AccountId, AccountSql, Role, User, UserId, UserSql};
+use crate::db::{Db, Error, Freshness, Statement, Tx};
+
+/// An account and what its password is compared with.
+pub type WithPassword = (Account, String);
+type WithPasswordSql = (AccountSql, Text);
+
+pub async fn accounts_by_ids(db: &Db, ids: &[AccountId]) -> Result<Vec<Account>, Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let read = Statement::<AccountSql>::new(concat!(
+        "select ",
+        account_columns!(),
+        " from accounts a where a.id"
+    ))
+    .one_of::<SqlUuid, _>(ids);
+    db.load(Freshness::Current, &read).await
+}
+
+/// People as everybody may see them: those who use the service.
+pub async fn users_by_ids(db: &Db, ids: &[UserId]) -> Result<Vec<User>, Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let read = Statement::<UserSql>::new(
+        "select id, display_name, created_at from accounts where status = 'ACTIVE' and id",
+    )
+    .one_of::<SqlUuid, _>(ids);
+    db.load(Freshness::MayLag, &read).await
+}
+
+pub async fn account_by_key(db: &Db, email_key: &str) -> Result<Option<Account>, Error> {
+    let read = Statement::<AccountSql>::new(concat!(
+        "select ",
+        account_columns!(),
+        " from accounts a where a.email_key = "
+    ))
+    .bind::<Text, _>(email_key.to_owned());
+    Ok(db.load(Freshness::Current, &read).await?.into_iter().next())
+}
+
+/// What a sign-in begins with: the account of an address, and whether it knows the device. One read, so that it takes
+/// the same time for an address that nobody has.
+pub async fn sign_in_facts(
+    db: &Db,
+    email_key: &str,
+    device: Option<Hash>,
+) -> Result<Option<(Account, String, Option<Uuid>)>, Error> {
+    let read = Statement::<(AccountSql, Text, Nullable<SqlUuid>)>::new(concat!(
+        "select ",
+        account_columns!(),
+        ", a.password_hash, d.id from accounts a left join known_devices d on d.account_id = a.id and d.token_hash = "
+    ))
+    .bind::<Nullable<Binary>, _>(device.map(|hash| hash.to_vec()))
+    .text(" where a.email_key = ")
+    .bind::<Text, _>(email_key.to_owned());
+    Ok(db.load(Freshness::Current, &read).await?.into_iter().next())
+}
+
+pub async fn with_password(db: &Db, id: AccountId) -> Result<Option<WithPassword>, Error> {
+    let read = Statement::<WithPasswordSql>::new(concat!(
+        "select ",
+        account_columns!(),
+        ", a.password_hash from accounts a where a.id = "
+    ))
+    .bind::<SqlUuid, _>(id);
+    Ok(db.load(Freshness::Current, &read).await?.into_iter().next())
+}
+
+/// Holds an account, so that what follows in the transaction happens to it as it is now, one after the other.
+pub async fn hold_account(tx: &mut Tx<'_>, id: AccountId) -> Result<Option<WithPassword>, Error> {
+    let read = Statement::<WithPasswordSql>::new(concat!(
+        "select ",
+        account_columns!(),
+        ", a.password_hash from accounts a where a.id = "
+    ))
+    .bind::<SqlUuid, _>(id)
+    .text(" for no key update");
+    tx.first(&read).await
+}
+
+pub struct NewAccount {
+    pub id: AccountId,
+    pub email: String,
+    pub email_key: String,
+    pub display_name: String,
+    pub password_hash: String,
+}
+
+/// Opens an account; one that nobody confirmed is begun anew. False where the address has an account in use.
+pub async fn open_account(
+    tx: &mut Tx<'_>,
+    new: NewAccount,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let write = Statement::<SqlUuid>::new(
+        "insert into accounts (id, email, email_key, display_name, password_hash, status, created_at, updated_at) values (",
+    )
+    .bind::<SqlUuid, _>(new.id)
+    .text(", ")
+    .bind::<Text, _>(new.email)
+    .text(", ")
+    .bind::<Text, _>(new.email_key)
+    .text(", ")
+    .bind::<Text, _>(new.display_name)
+    .text(", ")
+    .bind::<Text, _>(new.password_hash)
+    .text(", 'UNVERIFIED', ")
+    .bind::<Timestamptz, _>(now)
+    .text(", ")
+    .bind::<Timestamptz, _>(now)
+    .text(
+        ") on conflict (email_key) do update set email = excluded.email, display_name = excluded.display_name, \
+         password_hash = excluded.password_hash, updated_at = excluded.updated_at \
+         where accounts.status = 'UNVERIFIED' returning id",
+    );
+    Ok(tx.first::<_, Uuid>(&write).await?.is_some())
+}
+
+/// The address was shown to be its owner's. None where it is not that account's address any more.
+pub async fn confirm_address(
+    tx: &mut Tx<'_>,
+    id: AccountId,
+    email_key: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Account>, Error> {
+    let write = Statement::<AccountSql>::new("update accounts a set status = case a.status when 'UNVERIFIED' then 'ACTIVE' else a.status end, \
+         email_verified_at = coalesce(a.email_verified_at, ")
+        .bind::<Timestamptz, _>(now)
+        .text("), updated_at = ")
+        .bind::<Timestamptz, _>(now)
+        .text(" where a.id = ")
+        .bind::<SqlUuid, _>(id)
+        .text(" and a.email_key = ")
+        .bind::<Text, _>(email_key.to_owned())
+        .text(concat!(" returning ", account_columns!()));
+    tx.first(&write).await
+}
+
+/// Fails by `accounts_email_key` where another account has the address.
+pub async fn set_address(
+    tx: &mut Tx<'_>,
+    id: AccountId,
+    email: &str,
+    email_key: &str,
+    now: DateTime<Utc>,
+) -> Result<usize, Error> {
+    let write = Statement::<()>::new("update accounts set email = ")
+        .bind::<Text, _>(email.to_owned())
+        .text(", email_key = ")
+        .bind::<Text, _>(email_key.to_owned())
+        .text(", email_verified_at = ")
+        .bind::<Timestamptz, _>(now)
+        .text(", updated_at = ")
+        .bind::<Timestamptz, _>(now)
+        .text(" where id = ")
+        .bind::<SqlUuid, _>(id);
+    tx.execute(&write).await
+}
+
+pub async fn set_password(
+    tx: &mut Tx<'_>,
+    id: AccountId,
+    password_hash: &str,
+    now: DateTime<Utc>,
+) -> Result<usize, Error> {
+    let write = Statement::<()>::new("update accounts set password_hash = ")
+        .bind::<Text, _>(password_hash.to_owned())
+        .text(", updated_at = ")
+        .bind::<Timestamptz, _>(now)
+        .text(" where id = ")
+        .bind::<SqlUuid, _>(id);
+    tx.execute(&write).await
+}
+
+/// The same password in a better hash; nothing that its owner would call a change.
+pub async fn renew_hash(
+    tx: &mut Tx<'_>,
+    id: AccountId,
+    password_hash: &str,
+) -> Result<usize, Error> {
+    let write = Statement::<()>::new("update accounts set password_hash = ")
+        .bind::<Text, _>(password_hash.to_owned())
+        .text(" where id = ")
+        .bind::<SqlUuid, _>(id);
+    tx.execute(&write).await
+}
+
+pub async fn set_display_name(
+    db: &Db,
+    id: AccountId,
+    display_name: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Account>, Error> {
+    let write = Statement::<AccountSql>::new("update accounts a set display_name = ")
+        .bind::<Text, _>(display_name.to_owned())
+        .text(", updated_at = ")
+        .bind::<Timestamptz, _>(now)
+        .text(" where a.id = ")
+        .bind::<SqlUuid, _>(id)
+        .text(concat!(" returning ", account_columns!()));
+    Ok(db.write(&write).await?.into_iter().next())
+}
+
+/// Makes an account that needs no confirmation, for commands; one of that address gets the roles beside its own, and
+/// the password if there is a new one.
+pub async fn install_account(
+    tx: &mut Tx<'_>,
+    new: NewAccount,
+    roles: &[Role],
+    now: DateTime<Utc>,
+) -> Result<Option<Account>, Error> {
+    let roles: Vec<String> = roles.iter().map(|role| role.as_str().to_owned()).collect();
+    let write = Statement::<AccountSql>::new(
+        "insert into accounts as a (id, email, email_key, display_name, password_hash, roles, status, email_verified_at, \
+         created_at, updated_at) values (",
+    )
+    .bind::<SqlUuid, _>(new.id)
+    .text(", ")
+    .bind::<Text, _>(new.email)
+    .text(", ")
+    .bind::<Text, _>(new.email_key)
+    .text(", ")
+    .bind::<Text, _>(new.display_name)
+    .text(", ")
+    .bind::<Text, _>(new.password_hash)
+    .text(", ")
+    .bind::<Array<Text>, _>(roles)
+    .text(", 'ACTIVE', ")
+    .bind::<Timestamptz, _>(now)
+    .text(", ")
+    .bind::<Timestamptz, _>(now)
+    .text(", ")
+    .bind::<Timestamptz, _>(now)
+    .text(
+        ") on conflict (email_key) do update set password_hash = excluded.password_hash, \
+         roles = array(select distinct unnest(a.roles || excluded.roles) order by 1), status = 'ACTIVE', \
+         email_verified_at = coalesce(a.email_verified_at, excluded.email_verified_at), updated_at = excluded.updated_at",
+    )
+    .text(concat!(" returning ", account_columns!()));
+    tx.first(&write).await
+}

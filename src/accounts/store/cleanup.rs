@@ -1,0 +1,59 @@
+use chrono::{DateTime, Utc};
+use diesel::sql_types::Timestamptz;
+
+use crate::db::{Db, Error, Statement};
+
+/// So many rows are deleted by one statement: it holds none of its locks for long.
+pub const CLEANUP_BATCH: usize = 1_000;
+
+/// What is forgotten some time after it was of use.
+#[derive(Debug, Clone, Copy)]
+pub enum Forgotten {
+    UnverifiedAccounts,
+    Sessions,
+    KnownDevices,
+    MailedTokens,
+    Failures,
+    Solutions,
+}
+
+impl Forgotten {
+    pub const ALL: [Self; 6] = [
+        Self::UnverifiedAccounts,
+        Self::Sessions,
+        Self::KnownDevices,
+        Self::MailedTokens,
+        Self::Failures,
+        Self::Solutions,
+    ];
+}
+
+/// Deletes some of what was last of use before a time; how many. Rows that somebody works on are left for the next time.
+pub async fn forget(db: &Db, what: Forgotten, before: DateTime<Utc>) -> Result<usize, Error> {
+    let write = match what {
+        Forgotten::UnverifiedAccounts => Statement::<()>::new(
+            "delete from accounts where id in (select id from accounts where status = 'UNVERIFIED' and updated_at < ",
+        ),
+        Forgotten::Sessions => Statement::new(
+            "delete from sessions where id in (select id from sessions where expires_at < ",
+        ),
+        Forgotten::KnownDevices => Statement::new(
+            "delete from known_devices where id in (select id from known_devices where last_used_at < ",
+        ),
+        Forgotten::MailedTokens => Statement::new(
+            "delete from mailed_tokens where id in (select id from mailed_tokens where expires_at < ",
+        ),
+        Forgotten::Failures => Statement::new(
+            "delete from sign_in_failures where subject in (select subject from sign_in_failures where last_at < ",
+        ),
+        Forgotten::Solutions => Statement::new(
+            "delete from used_challenges where solution in (select solution from used_challenges where expires_at < ",
+        ),
+    };
+    let write = write
+        .bind::<Timestamptz, _>(before)
+        .text(" limit ")
+        .number(CLEANUP_BATCH as u32)
+        .text(" for update skip locked)");
+    db.execute(&write).await
+}

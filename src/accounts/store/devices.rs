@@ -1,0 +1,68 @@
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use uuid::Uuid;
+
+use super::Hash;
+use crate::accounts::model::AccountId;
+use crate::db::{Error, Statement, Tx};
+
+/// Notes that a known device was used.
+pub async fn touch_device(
+    tx: &mut Tx<'_>,
+    device: Uuid,
+    user_agent: Option<String>,
+    now: DateTime<Utc>,
+) -> Result<usize, Error> {
+    let write = Statement::<()>::new("update known_devices set last_used_at = ")
+        .bind::<Timestamptz, _>(now)
+        .text(", user_agent = ")
+        .bind::<Nullable<Text>, _>(user_agent)
+        .text(" where id = ")
+        .bind::<SqlUuid, _>(device);
+    tx.execute(&write).await
+}
+
+/// Gets to know a device. Whether it is the first one of its account.
+pub async fn add_device(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    token_hash: Hash,
+    user_agent: Option<String>,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let write = Statement::<Bool>::new("with known as (select 1 from known_devices where account_id = ")
+        .bind::<SqlUuid, _>(account)
+        .text(
+            " limit 1), added as (insert into known_devices (id, account_id, token_hash, user_agent, created_at, \
+             last_used_at) values (",
+        )
+        .bind::<SqlUuid, _>(Uuid::now_v7())
+        .text(", ")
+        .bind::<SqlUuid, _>(account)
+        .text(", ")
+        .bind::<Binary, _>(token_hash.to_vec())
+        .text(", ")
+        .bind::<Nullable<Text>, _>(user_agent)
+        .text(", ")
+        .bind::<Timestamptz, _>(now)
+        .text(", ")
+        .bind::<Timestamptz, _>(now)
+        .text(") returning 1) select not exists (select from known) from added");
+    Ok(tx.first(&write).await?.unwrap_or(false))
+}
+
+/// Forgets the devices of an account beyond so many, those first that were not used for longest.
+pub async fn forget_devices(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    but_newest: i64,
+) -> Result<usize, Error> {
+    let write = Statement::<()>::new(
+        "delete from known_devices where id in (select id from known_devices where account_id = ",
+    )
+    .bind::<SqlUuid, _>(account)
+    .text(" order by last_used_at desc, id desc offset ")
+    .bind::<BigInt, _>(but_newest)
+    .text(")");
+    tx.execute(&write).await
+}

@@ -1,0 +1,34 @@
+//! All SQL of accounts: one function, one statement. What must happen together takes the transaction of whoever acts.
+
+mod accounts;
+mod attempts;
+mod cleanup;
+mod devices;
+mod mailed;
+mod sessions;
+
+pub use self::accounts::*;
+pub use self::attempts::*;
+pub use self::cleanup::*;
+pub use self::devices::*;
+pub use self::mailed::*;
+pub use self::sessions::*;
+
+/// A SHA-256, as the database keeps it.
+pub type Hash = [u8; 32];
+
+/// The columns of [`Account`](super::model::Account), in its order.
+macro_rules! account_columns {
+    () => {
+        "a.id, a.email, a.email_key, a.display_name, a.roles, a.tier, a.status, a.email_verified_at, a.created_at, \
+         a.updated_at"
+    };
+}
+
+macro_rules! session_columns {
+    () => {
+        "s.id, s.account_id, s.is_remembered, s.user_agent, s.ip_address, s.created_at, s.last_used_at, s.expires_at"
+    };
+}
+
+pub(self) use {account_columns, session_columns};

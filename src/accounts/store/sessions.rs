@@ -1,0 +1,266 @@
+use chrono::{DateTime, Utc};
+use diesel::Queryable;
+use diesel::sql_types::{
+    Array, BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
+use uuid::Uuid;
+
+use super::{Hash, account_columns, session_columns};
+use crate::accounts::model::{
+    Account, AccountId, AccountSql, Ending, Session, SessionId, SessionSql, Status,
+};
+use crate::db::{Db, Error, Freshness, Statement, Tx};
+
+pub struct NewSession {
+    pub id: SessionId,
+    pub account_id: AccountId,
+    pub token_hash: Hash,
+    pub is_remembered: bool,
+    pub by_cookie: bool,
+    pub user_agent: Option<String>,
+    pub ip_address: Option<String>,
+    pub expires_at: DateTime<Utc>,
+}
+
+pub async fn begin_session(
+    tx: &mut Tx<'_>,
+    new: NewSession,
+    now: DateTime<Utc>,
+) -> Result<usize, Error> {
+    let write = Statement::<()>::new(
+        "insert into sessions (id, account_id, token_hash, is_remembered, by_cookie, user_agent, ip_address, \
+         created_at, last_used_at, expires_at) values (",
+    )
+    .bind::<SqlUuid, _>(new.id)
+    .text(", ")
+    .bind::<SqlUuid, _>(new.account_id)
+    .text(", ")
+    .bind::<Binary, _>(new.token_hash.to_vec())
+    .text(", ")
+    .bind::<Bool, _>(new.is_remembered)
+    .text(", ")
+    .bind::<Bool, _>(new.by_cookie)
+    .text(", ")
+    .bind::<Nullable<Text>, _>(new.user_agent)
+    .text(", ")
+    .bind::<Nullable<Text>, _>(new.ip_address)
+    .text(", ")
+    .bind::<Timestamptz, _>(now)
+    .text(", ")
+    .bind::<Timestamptz, _>(now)
+    .text(", ")
+    .bind::<Timestamptz, _>(new.expires_at)
+    .text(")");
+    tx.execute(&write).await
+}
+
+/// Ends what an account has beyond so many sessions, those first that were idle longest.
+pub async fn end_beyond(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    most: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<Session>, Error> {
+    let write = Statement::<SessionSql>::new("update sessions s set ended_at = ")
+        .bind::<Timestamptz, _>(now)
+        .text(", ended_because = 'TOO_MANY' where s.id in (select id from sessions where ended_at is null and account_id = ")
+        .bind::<SqlUuid, _>(account)
+        .text(" and expires_at > ")
+        .bind::<Timestamptz, _>(now)
+        .text(" order by last_used_at desc, id desc offset ")
+        .bind::<BigInt, _>(most)
+        .text(concat!(") returning ", session_columns!()));
+    tx.load(&write).await
+}
+
+/// Whom a session signs in: none if it is over, or its account may not be used.
+pub async fn account_of_session(
+    db: &Db,
+    id: SessionId,
+    now: DateTime<Utc>,
+) -> Result<Option<Account>, Error> {
+    let read = Statement::<AccountSql>::new(concat!(
+        "select ",
+        account_columns!(),
+        " from sessions s join accounts a on a.id = s.account_id where a.status = 'ACTIVE' and s.ended_at is null and s.id = "
+    ))
+    .bind::<SqlUuid, _>(id)
+    .text(" and s.expires_at > ")
+    .bind::<Timestamptz, _>(now);
+    Ok(db.load(Freshness::Current, &read).await?.into_iter().next())
+}
+
+/// What decides about a refresh token that was not the newest.
+#[derive(Debug, Clone, Queryable)]
+pub struct Family {
+    pub session: Session,
+    pub generation: i32,
+    pub token_hash: Vec<u8>,
+    pub previous_hash: Option<Vec<u8>>,
+    pub rotated_at: Option<DateTime<Utc>>,
+    pub by_cookie: bool,
+    pub is_over: bool,
+    pub account: Account,
+}
+
+type FamilySql = (
+    SessionSql,
+    Integer,
+    Binary,
+    Nullable<Binary>,
+    Nullable<Timestamptz>,
+    Bool,
+    Bool,
+    AccountSql,
+);
+
+macro_rules! family_columns {
+    () => {
+        concat!(
+            session_columns!(),
+            ", s.generation, s.token_hash, s.previous_hash, s.rotated_at, s.by_cookie, s.ended_at is not null, ",
+            account_columns!()
+        )
+    };
+}
+
+pub async fn family(db: &Db, id: SessionId) -> Result<Option<Family>, Error> {
+    let read = Statement::<FamilySql>::new(concat!(
+        "select ",
+        family_columns!(),
+        " from sessions s join accounts a on a.id = s.account_id where s.id = "
+    ))
+    .bind::<SqlUuid, _>(id);
+    Ok(db.load(Freshness::Current, &read).await?.into_iter().next())
+}
+
+pub struct Turn {
+    pub session: SessionId,
+    pub generation: i32,
+    pub presented: Hash,
+    pub child: Hash,
+    pub by_cookie: bool,
+    pub user_agent: Option<String>,
+    pub ip_address: Option<String>,
+}
+
+/// Trades the newest refresh token for its child. Of all who present it at once, one succeeds.
+pub async fn turn(
+    db: &Db,
+    turn: Turn,
+    remembered_for: chrono::TimeDelta,
+    otherwise_for: chrono::TimeDelta,
+    now: DateTime<Utc>,
+) -> Result<Option<Family>, Error> {
+    let write = Statement::<FamilySql>::new(
+        "update sessions s set generation = s.generation + 1, previous_hash = s.token_hash, token_hash = ",
+    )
+    .bind::<Binary, _>(turn.child.to_vec())
+    .text(", rotated_at = ")
+    .bind::<Timestamptz, _>(now)
+    .text(", last_used_at = ")
+    .bind::<Timestamptz, _>(now)
+    .text(", user_agent = ")
+    .bind::<Nullable<Text>, _>(turn.user_agent)
+    .text(", ip_address = ")
+    .bind::<Nullable<Text>, _>(turn.ip_address)
+    .text(", expires_at = case when s.is_remembered then ")
+    .bind::<Timestamptz, _>(now + remembered_for)
+    .text(" else ")
+    .bind::<Timestamptz, _>(now + otherwise_for)
+    .text(" end from accounts a where a.id = s.account_id and a.status = 'ACTIVE' and s.ended_at is null and s.id = ")
+    .bind::<SqlUuid, _>(turn.session)
+    .text(" and s.generation = ")
+    .bind::<Integer, _>(turn.generation)
+    .text(" and s.token_hash = ")
+    .bind::<Binary, _>(turn.presented.to_vec())
+    .text(" and s.by_cookie = ")
+    .bind::<Bool, _>(turn.by_cookie)
+    .text(" and s.expires_at > ")
+    .bind::<Timestamptz, _>(now)
+    .text(concat!(" returning ", family_columns!()));
+    Ok(db.write(&write).await?.into_iter().next())
+}
+
+/// Ends one session; false where it was over already, or is not that account's.
+pub async fn end_session(
+    tx: &mut Tx<'_>,
+    id: SessionId,
+    account: Option<AccountId>,
+    because: Ending,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let write = Statement::<SqlUuid>::new("update sessions set ended_at = ")
+        .bind::<Timestamptz, _>(now)
+        .text(", ended_because = ")
+        .bind::<Text, _>(because.as_str().to_owned())
+        .text(" where ended_at is null and id = ")
+        .bind::<SqlUuid, _>(id)
+        .text(" and account_id = coalesce(")
+        .bind::<Nullable<SqlUuid>, _>(account.map(|account| account.0))
+        .text(", account_id) returning id");
+    Ok(tx.first::<_, Uuid>(&write).await?.is_some())
+}
+
+/// Ends all sessions of an account, but one perhaps; how many there were.
+pub async fn end_sessions(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    but: Option<SessionId>,
+    because: Ending,
+    now: DateTime<Utc>,
+) -> Result<usize, Error> {
+    let write = Statement::<()>::new("update sessions set ended_at = ")
+        .bind::<Timestamptz, _>(now)
+        .text(", ended_because = ")
+        .bind::<Text, _>(because.as_str().to_owned())
+        .text(" where ended_at is null and expires_at > ")
+        .bind::<Timestamptz, _>(now)
+        .text(" and account_id = ")
+        .bind::<SqlUuid, _>(account)
+        .text(" and id is distinct from ")
+        .bind::<Nullable<SqlUuid>, _>(but.map(|session| session.0));
+    tx.execute(&write).await
+}
+
+/// Of several accounts, those used last first.
+pub async fn sessions_of_accounts(
+    db: &Db,
+    accounts: &[AccountId],
+    now: DateTime<Utc>,
+) -> Result<Vec<Session>, Error> {
+    let accounts: Vec<Uuid> = accounts.iter().map(|id| id.0).collect();
+    let read = Statement::<SessionSql>::new(concat!(
+        "select ",
+        session_columns!(),
+        " from sessions s where s.ended_at is null and s.expires_at > "
+    ))
+    .bind::<Timestamptz, _>(now)
+    .text(" and s.account_id = any(")
+    .bind::<Array<SqlUuid>, _>(accounts)
+    .text(") order by s.last_used_at desc, s.id desc");
+    db.load(Freshness::Current, &read).await
+}
+
+/// One that goes on.
+pub async fn session(
+    db: &Db,
+    id: SessionId,
+    now: DateTime<Utc>,
+) -> Result<Option<Session>, Error> {
+    let read = Statement::<SessionSql>::new(concat!(
+        "select ",
+        session_columns!(),
+        " from sessions s where s.ended_at is null and s.id = "
+    ))
+    .bind::<SqlUuid, _>(id)
+    .text(" and s.expires_at > ")
+    .bind::<Timestamptz, _>(now);
+    Ok(db.load(Freshness::Current, &read).await?.into_iter().next())
+}
+
+impl Family {
+    pub fn is_usable(&self, now: DateTime<Utc>) -> bool {
+        !self.is_over && self.session.expires_at > now && self.account.status == Status::Active
+    }
+}
