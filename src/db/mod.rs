@@ -31,6 +31,8 @@ use diesel::result::{ConnectionError, QueryResult};
 use diesel_async::AsyncPgConnection;
 use diesel_async::methods::LoadQuery;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::timeout;
 use tokio_postgres::CancelToken;
 use tracing::Instrument;
@@ -41,7 +43,7 @@ use self::own::Own;
 pub use self::own::Tx;
 use self::probe::Probe;
 use self::replica::Replica;
-pub use self::server::Server;
+pub use self::server::{News, Server};
 pub use self::statement::Statement;
 use crate::telemetry::Metrics;
 
@@ -77,6 +79,15 @@ impl Source {
             Self::Server(server) => server.open().await,
             #[cfg(feature = "embedded")]
             Self::Embedded(engine) => Ok(engine.connect().await?),
+        }
+    }
+
+    /// Hears what any instance announces on a channel; none for the embedded engine, whose sessions are one.
+    pub async fn listen(&self, channel: &'static str) -> anyhow::Result<Option<News>> {
+        match self {
+            Self::Server(server) => Ok(Some(server.listen(channel).await?)),
+            #[cfg(feature = "embedded")]
+            Self::Embedded(_) => Ok(None),
         }
     }
 
@@ -172,6 +183,7 @@ pub struct Db {
     probe: Probe,
     replica: Option<Arc<Replica>>,
     statements: AtomicU64,
+    announced: Notify,
     metrics: Arc<Metrics>,
 }
 
@@ -198,6 +210,7 @@ impl Db {
             }),
             source,
             statements: AtomicU64::new(0),
+            announced: Notify::new(),
             metrics,
         }
     }
@@ -223,6 +236,12 @@ impl Db {
     /// Connections of the primary for what writes: in use and idle.
     pub fn own_connections(&self) -> (u32, u32) {
         self.own.count()
+    }
+
+    /// Tells when a transaction of this process that had something to [announce](Tx::announce) was committed. Counts
+    /// from when it is called, not from when it is first waited for.
+    pub fn announced(&self) -> Notified<'_> {
+        self.announced.notified()
     }
 
     fn count_statement(&self) {

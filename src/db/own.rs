@@ -3,6 +3,7 @@
 //! Who leaves in the middle, by an error or because a request was given up, leaves a transaction open and perhaps a
 //! statement running. Such a connection is closed rather than given to the next, so that PostgreSQL rolls back at once.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -118,11 +119,15 @@ impl Own {
     }
 }
 
+/// Boxed, as the compiler does not see otherwise that what is generic over its rows may go from thread to thread.
+type Call<'c, T> = Pin<Box<dyn Future<Output = QueryResult<T>> + Send + 'c>>;
+
 /// A transaction, or a single statement that writes. Nothing of it stands unless it is committed: dropped before, it is
 /// rolled back.
 pub struct Tx<'d> {
     db: &'d Db,
     own: PooledConnection<'static, Manager>,
+    announces: bool,
 }
 
 impl Db {
@@ -165,7 +170,11 @@ impl Db {
         let mut own = self.own.take().await?;
         self.metrics.database_wait(asked.elapsed());
         own.in_use = true;
-        Ok(Tx { db: self, own })
+        Ok(Tx {
+            db: self,
+            own,
+            announces: false,
+        })
     }
 }
 
@@ -178,10 +187,10 @@ impl Tx<'_> {
         ST: Send + Sync + 'static,
     {
         let connection = &self.own.connection;
-        let load = async {
+        let load: Call<'_, Vec<Row>> = Box::pin(async move {
             let mut connection = connection;
             diesel_async::RunQueryDsl::load(statement, &mut connection).await
-        };
+        });
         self.db.bounded(load, &self.own.ended).await
     }
 
@@ -198,10 +207,10 @@ impl Tx<'_> {
     /// How many rows a statement changed.
     pub async fn execute(&mut self, statement: &Statement<()>) -> Result<usize, Error> {
         let connection = &self.own.connection;
-        let execute = async {
+        let execute: Call<'_, usize> = Box::pin(async move {
             let mut connection = connection;
             <&Statement<()> as ExecuteDsl<_>>::execute(statement, &mut connection).await
-        };
+        });
         self.db.bounded(execute, &self.own.ended).await
     }
 
@@ -209,7 +218,15 @@ impl Tx<'_> {
     pub async fn commit(mut self) -> Result<(), Error> {
         self.call("commit").await?;
         self.own.in_use = false;
+        if self.announces {
+            self.db.announced.notify_waiters();
+        }
         Ok(())
+    }
+
+    /// Once it stands, wakes those of this process who wait for news ([`Db::announced`]).
+    pub fn announce(&mut self) {
+        self.announces = true;
     }
 
     /// Takes it back, and gives the connection to the next.
@@ -221,10 +238,10 @@ impl Tx<'_> {
 
     async fn call(&mut self, text: &str) -> Result<(), Error> {
         let connection = &self.own.connection;
-        let call = async {
+        let call: Call<'_, ()> = Box::pin(async move {
             let mut connection = connection;
             connection.batch_execute(text).await
-        };
+        });
         self.db.bounded(call, &self.own.ended).await
     }
 
@@ -244,11 +261,7 @@ impl Drop for Tx<'_> {
 }
 
 impl Db {
-    async fn bounded<T>(
-        &self,
-        call: impl Future<Output = QueryResult<T>>,
-        ended: &Arc<AtomicBool>,
-    ) -> Result<T, Error> {
+    async fn bounded<T>(&self, call: Call<'_, T>, ended: &Arc<AtomicBool>) -> Result<T, Error> {
         let started = Instant::now();
         self.count_statement();
         let span = tracing::debug_span!("query", db.system = "postgresql");

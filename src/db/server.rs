@@ -1,12 +1,15 @@
 //! A connection to a PostgreSQL server, with a limit on every way of waiting for it.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{CancelToken, Client, Config, NoTls};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::tls::{self, Trust};
@@ -28,6 +31,20 @@ pub struct Server {
     tls: Option<MakeRustlsConnect>,
     /// From the first attempt to reach it until it is ready for statements.
     patience: Duration,
+}
+
+/// What is announced on a channel.
+pub struct News {
+    news: mpsc::Receiver<()>,
+    /// The connection ends with it.
+    _client: Client,
+}
+
+impl News {
+    /// Once for each time, or for several together; none once the connection has ended.
+    pub async fn next(&mut self) -> Option<()> {
+        self.news.recv().await
+    }
 }
 
 impl Server {
@@ -115,6 +132,26 @@ impl Server {
         }
     }
 
+    /// Hears what is announced on a channel, by a connection of its own.
+    pub(super) async fn listen(&self, channel: &'static str) -> anyhow::Result<News> {
+        let listening = async {
+            match &self.tls {
+                Some(tls) => {
+                    let (client, connection) = self.config.connect(tls.clone()).await?;
+                    hear(client, connection, channel).await
+                }
+                None => {
+                    let (client, connection) = self.config.connect(NoTls).await?;
+                    hear(client, connection, channel).await
+                }
+            }
+        };
+        match tokio::time::timeout(self.patience, listening).await {
+            Ok(heard) => Ok(heard?),
+            Err(_) => anyhow::bail!("the server did not answer within {:?}", self.patience),
+        }
+    }
+
     async fn greet(&self) -> Result<(Client, Arc<AtomicBool>), tokio_postgres::Error> {
         match &self.tls {
             Some(tls) => {
@@ -127,6 +164,31 @@ impl Server {
             }
         }
     }
+}
+
+async fn hear<S, T>(
+    client: Client,
+    mut connection: Connection<S, T>,
+    channel: &'static str,
+) -> Result<News, tokio_postgres::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    // Room for one: who has not taken it yet learns no more from a second.
+    let (tell, news) = mpsc::channel(1);
+    tokio::spawn(async move {
+        while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
+            if let AsyncMessage::Notification(_) = message {
+                let _ = tell.try_send(());
+            }
+        }
+    });
+    client.batch_execute(&format!("listen {channel}")).await?;
+    Ok(News {
+        news,
+        _client: client,
+    })
 }
 
 /// The driver knows three modes; what it does not know (`verify-ca`, `verify-full`, `sslrootcert`) is taken out of the
