@@ -57,10 +57,6 @@ pub async fn serve(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result
             stop.clone(),
         ));
     }
-    if app.config.jobs {
-        let (app, stop) = (app.clone(), stop.clone());
-        tasks.spawn(async move { worker::run(&app, stop).await });
-    }
     let serving = tokio::spawn(server::serve(
         listener,
         endpoint,
@@ -80,7 +76,14 @@ pub async fn serve(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result
     let served = tokio::select! {
         asked = &mut asked => asked,
         ready = &mut ready => match ready? {
-            Ok(()) => asked.await,
+            Ok(()) => {
+                // Not before: its tables are the migrations' work.
+                if app.config.jobs {
+                    let (app, stop) = (app.clone(), stop.clone());
+                    tasks.spawn(async move { worker::run(&app, stop).await });
+                }
+                asked.await
+            }
             failed => failed,
         },
     };
@@ -107,15 +110,25 @@ pub async fn work(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result<
     let app = App::open(config, telemetry.metrics()).await?;
     let stop = CancellationToken::new();
     let standing = Standing::default();
-    let worked = tokio::select! {
-        worked = async {
-            become_ready(&app, &standing).await?;
-            worker::run(&app, stop.clone()).await;
-            Ok(())
-        } => worked,
-        asked = stop_asked() => asked,
+    let mut asked = std::pin::pin!(stop_asked());
+    let ready = tokio::select! {
+        ready = become_ready(&app, &standing) => ready.map(|()| true),
+        asked = &mut asked => asked.map(|()| false),
     };
-    stop.cancel();
+    let worked = match ready {
+        Ok(true) => {
+            let work = worker::run(&app, stop.clone());
+            let stops = async {
+                let asked = asked.await;
+                tracing::info!("stopping: jobs that run are finished, new ones are not taken");
+                stop.cancel();
+                asked
+            };
+            tokio::join!(work, stops).1
+        }
+        Ok(false) => Ok(()),
+        Err(error) => Err(error),
+    };
     app.close().await;
     tracing::info!("stopped");
     worked

@@ -66,6 +66,19 @@ diesel::table! {
         email_verified_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+    jobs (id) {
+        id -> Uuid,
+        kind -> Text,
+        payload -> Jsonb,
+        state -> Text,
+        attempts -> Integer,
+        due_at -> Timestamptz,
+        lease -> Nullable<Uuid>,
+        unique_key -> Nullable<Text>,
+        correlation_id -> Nullable<Text>,
+        last_error -> Nullable<Text>,
+        created_at -> Timestamptz,
+        died_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -127,6 +140,9 @@ diesel::table! {
     used_challenges (solution) {
         solution -> Bytea,
         expires_at -> Timestamptz,
+    job_schedules (name) {
+        name -> Text,
+        slot -> Timestamptz,
     }
 }
 

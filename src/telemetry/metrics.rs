@@ -46,6 +46,10 @@ pub struct Metrics {
     refusals: Counter<u64>,
     limiter_degraded: Gauge<u64>,
     panics: Counter<u64>,
+    jobs: Counter<u64>,
+    job_duration: Histogram<f64>,
+    jobs_queued: Gauge<u64>,
+    job_oldest: Gauge<f64>,
 }
 
 /// An operation that has ended, as far as it is counted.
@@ -146,6 +150,27 @@ impl Metrics {
                 "{panic}",
                 "Panics that were caught and answered as errors",
             ),
+            jobs: counter(
+                "empulse_jobs",
+                "{try}",
+                "Tries of background jobs, by kind and outcome",
+            ),
+            job_duration: seconds(
+                "empulse_job_duration",
+                "Time a try of a background job took, by kind and outcome",
+            ),
+            jobs_queued: meter
+                .u64_gauge("empulse_jobs_queued")
+                .with_unit("{job}")
+                .with_description(
+                    "Background jobs that are due, rest until later, run, or were given up, by state",
+                )
+                .build(),
+            job_oldest: meter
+                .f64_gauge("empulse_job_oldest_age")
+                .with_unit("s")
+                .with_description("For how long the background job that is due longest has been")
+                .build(),
             meter,
         };
         // A chart can tell "well" from "not known" only if there is a first value.
@@ -253,6 +278,26 @@ impl Metrics {
 
     pub fn panic_caught(&self) {
         self.panics.add(1, &[]);
+    }
+
+    pub fn job(&self, kind: &'static str, outcome: &'static str, took: Duration) {
+        let labels = [
+            KeyValue::new("kind", kind),
+            KeyValue::new("outcome", outcome),
+        ];
+        self.jobs.add(1, &labels);
+        self.job_duration.record(took.as_secs_f64(), &labels);
+    }
+
+    /// The queue as it is for all instances: each of them tells the same.
+    pub fn job_queue(&self, states: [(&'static str, i64); 4], oldest: f64) {
+        for (state, count) in states {
+            self.jobs_queued.record(
+                count.max(0).unsigned_abs(),
+                &[KeyValue::new("state", state)],
+            );
+        }
+        self.job_oldest.record(oldest, &[]);
     }
 
     /// The counts of fields are read when somebody asks for the metrics, so that a request pays one

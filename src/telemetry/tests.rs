@@ -384,6 +384,11 @@ fn the_prometheus_page_holds_all_instruments() {
     metrics.rate_limit_refusal("sign-in");
     metrics.observe_redis(|| true);
     metrics.panic_caught();
+    metrics.job("mail", "done", took);
+    metrics.job_queue(
+        [("due", 2), ("resting", 1), ("running", 3), ("dead", 4)],
+        7.5,
+    );
     metrics.observe_field_usage(Arc::new(|tell| {
         tell("Track.title", 7);
         tell("Track.id", 0);
@@ -462,6 +467,13 @@ fn the_prometheus_page_holds_all_instruments() {
             1.0,
         ),
         ("empulse_database_connection_wait_seconds_count", 1.0),
+        (r#"empulse_jobs_total{kind="mail",outcome="done"}"#, 1.0),
+        (
+            r#"empulse_job_duration_seconds_count{kind="mail",outcome="done"}"#,
+            1.0,
+        ),
+        (r#"empulse_jobs_queued{state="dead"}"#, 4.0),
+        ("empulse_job_oldest_age_seconds", 7.5),
         (
             r#"empulse_database_connections{pool="primary",state="in_use"}"#,
             3.0,
