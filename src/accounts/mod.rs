@@ -9,6 +9,7 @@ mod access;
 mod actions;
 mod actor;
 mod challenge;
+mod characters;
 mod client;
 mod email;
 mod fault;
@@ -37,12 +38,15 @@ pub use self::actions::{
 pub use self::actor::Actor;
 pub use self::challenge::{Offer, Provider};
 pub use self::client::{Client, Cookies, CsrfProof};
+pub use self::email::{EmailAddress, EmailFault};
 pub use self::fault::{Fault, Mistake, MistakeCode};
 pub use self::jobs::register_jobs;
 pub use self::keys::PublicKey;
 pub use self::model::{
     Account, AccountId, Principal, Role, Scope, Session, SessionId, Status, Tier, User, UserId,
 };
+
+pub use self::name::{DisplayName, NameFault};
 
 /// The accounts of the service: what they are kept in, and what their secrets are made with.
 pub struct Accounts {

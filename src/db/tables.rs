@@ -66,6 +66,10 @@ diesel::table! {
         email_verified_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     jobs (id) {
         id -> Uuid,
         kind -> Text,
@@ -140,6 +144,10 @@ diesel::table! {
     used_challenges (solution) {
         solution -> Bytea,
         expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     job_schedules (name) {
         name -> Text,
         slot -> Timestamptz,
