@@ -3,6 +3,7 @@
 pub mod body;
 pub mod client_address;
 pub mod compression;
+pub mod cookies;
 pub mod correlation;
 pub mod cors;
 mod graphql;
