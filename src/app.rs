@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
+use tokio_util::task::TaskTracker;
 
 use crate::cache::{Cache, LocalCache, RedisCache};
 use crate::clock::Clock;
@@ -23,6 +24,8 @@ pub struct App {
     pub cache: Arc<dyn Cache>,
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
+    /// What goes on when its client has left, and is waited for when the service stops.
+    pub writes: TaskTracker,
 }
 
 impl App {
@@ -72,6 +75,7 @@ impl App {
             cache,
             metrics,
             clock: Clock::default(),
+            writes: TaskTracker::new(),
         }))
     }
 

@@ -35,7 +35,7 @@ pub use self::access::AccessFault;
 pub use self::actions::{
     Credentials, ProfileChange, RefreshWith, Registration, SignIn, SignedIn,
 };
-pub use self::actor::Actor;
+pub use self::actor::{Actor, Refused};
 pub use self::challenge::{Offer, Provider};
 pub use self::client::{Client, Cookies, CsrfProof};
 pub use self::email::{EmailAddress, EmailFault};
@@ -47,6 +47,9 @@ pub use self::model::{
 };
 
 pub use self::name::{DisplayName, NameFault};
+pub use self::reads::{
+    accounts_by_ids, locks_of, pending_addresses, session_of, sessions_of_accounts, users_by_ids,
+};
 
 /// The accounts of the service: what they are kept in, and what their secrets are made with.
 pub struct Accounts {
@@ -69,6 +72,10 @@ impl Accounts {
             keys,
             app,
         }))
+    }
+
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
     }
 
     /// For the service's page of keys.

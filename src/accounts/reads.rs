@@ -7,84 +7,83 @@ use chrono::{DateTime, Utc};
 
 use super::actions::of_address;
 use super::model::{Account, AccountId, Session, SessionId, User, UserId};
-use super::{Accounts, store};
+use super::store;
+use crate::app::App;
 use crate::db::Error;
 
-impl Accounts {
-    pub async fn accounts_by_ids(
-        &self,
-        ids: &[AccountId],
-    ) -> Result<HashMap<AccountId, Arc<Account>>, Error> {
-        let rows = store::accounts_by_ids(&self.app.db, ids).await?;
-        Ok(rows
-            .into_iter()
-            .map(|account| (account.id, Arc::new(account)))
-            .collect())
-    }
+pub async fn accounts_by_ids(
+    app: &App,
+    ids: &[AccountId],
+) -> Result<HashMap<AccountId, Arc<Account>>, Error> {
+    let rows = store::accounts_by_ids(&app.db, ids).await?;
+    Ok(rows
+        .into_iter()
+        .map(|account| (account.id, Arc::new(account)))
+        .collect())
+}
 
-    pub async fn users_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<User>>, Error> {
-        let rows = store::users_by_ids(&self.app.db, ids).await?;
-        Ok(rows
-            .into_iter()
-            .map(|user| (user.id, Arc::new(user)))
-            .collect())
-    }
+pub async fn users_by_ids(app: &App, ids: &[UserId]) -> Result<HashMap<UserId, Arc<User>>, Error> {
+    let rows = store::users_by_ids(&app.db, ids).await?;
+    Ok(rows
+        .into_iter()
+        .map(|user| (user.id, Arc::new(user)))
+        .collect())
+}
 
-    /// Those that go on, used last first.
-    pub async fn sessions_of_accounts(
-        &self,
-        accounts: &[AccountId],
-    ) -> Result<HashMap<AccountId, Arc<Vec<Arc<Session>>>>, Error> {
-        let now = self.app.clock.now();
-        let mut found: HashMap<AccountId, Vec<Arc<Session>>> = HashMap::new();
-        for session in store::sessions_of_accounts(&self.app.db, accounts, now).await? {
-            let of_account = found.entry(session.account_id).or_default();
-            of_account.push(Arc::new(session));
-        }
-        Ok(found
-            .into_iter()
-            .map(|(account, sessions)| (account, Arc::new(sessions)))
-            .collect())
+/// Those that go on, used last first.
+pub async fn sessions_of_accounts(
+    app: &App,
+    accounts: &[AccountId],
+) -> Result<HashMap<AccountId, Arc<Vec<Arc<Session>>>>, Error> {
+    let now = app.clock.now();
+    let mut found: HashMap<AccountId, Vec<Arc<Session>>> = HashMap::new();
+    for session in store::sessions_of_accounts(&app.db, accounts, now).await? {
+        let of_account = found.entry(session.account_id).or_default();
+        of_account.push(Arc::new(session));
     }
+    Ok(found
+        .into_iter()
+        .map(|(account, sessions)| (account, Arc::new(sessions)))
+        .collect())
+}
 
-    pub async fn session_of(
-        &self,
-        account: AccountId,
-        session: SessionId,
-    ) -> Result<Option<Arc<Session>>, Error> {
-        let now = self.app.clock.now();
-        let found = store::session(&self.app.db, session, now).await?;
-        Ok(found
-            .filter(|session| session.account_id == account)
-            .map(Arc::new))
-    }
+pub async fn session_of(
+    app: &App,
+    account: AccountId,
+    session: SessionId,
+) -> Result<Option<Arc<Session>>, Error> {
+    let now = app.clock.now();
+    let found = store::session(&app.db, session, now).await?;
+    Ok(found
+        .filter(|session| session.account_id == account)
+        .map(Arc::new))
+}
 
-    pub async fn pending_addresses(
-        &self,
-        accounts: &[AccountId],
-    ) -> Result<HashMap<AccountId, String>, Error> {
-        let now = self.app.clock.now();
-        let rows = store::pending_addresses(&self.app.db, accounts, now).await?;
-        Ok(rows.into_iter().collect())
-    }
+pub async fn pending_addresses(
+    app: &App,
+    accounts: &[AccountId],
+) -> Result<HashMap<AccountId, String>, Error> {
+    let now = app.clock.now();
+    let rows = store::pending_addresses(&app.db, accounts, now).await?;
+    Ok(rows.into_iter().collect())
+}
 
-    /// Until when sign-ins for these addresses are locked.
-    pub async fn locks_of(
-        &self,
-        email_keys: &[String],
-    ) -> Result<HashMap<String, DateTime<Utc>>, Error> {
-        let now = self.app.clock.now();
-        let subjects: Vec<_> = email_keys.iter().map(|key| of_address(key)).collect();
-        let found = store::failures(&self.app.db, &subjects).await?;
-        let locks: HashMap<Vec<u8>, DateTime<Utc>> = found
-            .into_iter()
-            .filter_map(|(subject, failures)| Some((subject, failures.locked_until?)))
-            .filter(|(_, until)| *until > now)
-            .collect();
-        Ok(email_keys
-            .iter()
-            .zip(subjects)
-            .filter_map(|(key, subject)| Some((key.clone(), *locks.get(&subject[..])?)))
-            .collect())
-    }
+/// Until when sign-ins for these addresses are locked.
+pub async fn locks_of(
+    app: &App,
+    email_keys: &[String],
+) -> Result<HashMap<String, DateTime<Utc>>, Error> {
+    let now = app.clock.now();
+    let subjects: Vec<_> = email_keys.iter().map(|key| of_address(key)).collect();
+    let found = store::failures(&app.db, &subjects).await?;
+    let locks: HashMap<Vec<u8>, DateTime<Utc>> = found
+        .into_iter()
+        .filter_map(|(subject, failures)| Some((subject, failures.locked_until?)))
+        .filter(|(_, until)| *until > now)
+        .collect();
+    Ok(email_keys
+        .iter()
+        .zip(subjects)
+        .filter_map(|(key, subject)| Some((key.clone(), *locks.get(&subject[..])?)))
+        .collect())
 }

@@ -13,13 +13,18 @@ use super::engine::{Engine, Run};
 use super::error::ApiError;
 use super::loaders::Loaders;
 use super::quotas::{self, Refused};
-use super::request::{Caller, Outcome, Reply, Request};
+use super::request::{Caller, Outcome, Reply, Request, Visit};
+use super::stale;
 use super::trusted::Trusted;
 use super::usage::FieldUsage;
 use super::validation::Validator;
-use super::{Query, builder};
+use super::{Mutation, Query, builder};
+use crate::accounts::Accounts;
 use crate::app::App;
 use crate::catalogue::KeptGenres;
+
+/// What is said of a token that is not believed.
+pub const STALE_TOKEN: &str = "The access token is invalid or has expired.";
 
 /// Of one document that does not validate.
 const MOST_ERRORS: usize = 20;
@@ -27,10 +32,11 @@ const MOST_ERRORS: usize = 20;
 /// The API of one instance.
 pub struct Api {
     app: Arc<App>,
+    accounts: Arc<Accounts>,
     /// Judges what is new, by every rule.
     validator: Validator,
     /// Runs what has passed, without judging it again.
-    engine: Engine<Query>,
+    engine: Engine<Query, Mutation>,
     types: TypeModel,
     limits: Limits,
     documents: Documents,
@@ -41,6 +47,9 @@ pub struct Api {
 
 /// An operation that may run.
 struct Prepared {
+    kind: OperationType,
+    /// It signs in or out, and does nothing else: a token that is too old says nothing about that.
+    bears_stale_token: bool,
     document: ExecutableDocument,
     name: Option<String>,
     variables: Variables,
@@ -50,7 +59,8 @@ struct Prepared {
 }
 
 impl Api {
-    pub fn new(app: Arc<App>) -> anyhow::Result<Self> {
+    pub fn new(accounts: Arc<Accounts>) -> anyhow::Result<Self> {
+        let app = accounts.app().clone();
         let introspection = app.config.introspection;
         let validator = Validator::new(introspection);
         let types = TypeModel::from_sdl(&super::sdl())?;
@@ -63,8 +73,9 @@ impl Api {
         let usage = Arc::new(FieldUsage::new(&types));
         app.metrics.observe_field_usage(usage.clone().source());
         Ok(Self {
-            engine: Engine::new(ready, app.metrics.clone()),
+            engine: Engine::new(ready, app.metrics.clone(), app.writes.clone()),
             app,
+            accounts,
             validator,
             types,
             limits,
@@ -76,7 +87,8 @@ impl Api {
     }
 
     /// Runs a request: one operation, or a batch that is priced together.
-    pub async fn run(&self, requests: Vec<Request>, caller: &Caller) -> Reply {
+    pub async fn run(&self, requests: Vec<Request>, caller: Caller) -> Reply {
+        let caller = &Arc::new(caller);
         let count = requests.len();
         if let Err(refusal) = self.limits.allow_batch(count) {
             let (error, budget) = self.refusal(refusal.into(), caller).await;
@@ -108,13 +120,14 @@ impl Api {
                 .map(|_| self.engine.answer(caller, Outcome::Refused(error.clone())))
                 .collect(),
             budget,
+            cookies: Vec::new(),
         }
     }
 
     async fn run_within_limits(
         &self,
         requests: Vec<Request>,
-        caller: &Caller,
+        caller: &Arc<Caller>,
     ) -> Result<Reply, Refused> {
         let found: Vec<_> = requests
             .iter()
@@ -129,10 +142,17 @@ impl Api {
         for (request, found) in requests.into_iter().zip(found) {
             prepared.push(self.prepare(request, found, caller).await);
         }
+        if caller.has_stale_token && !prepared.iter().all(bears_stale_token) {
+            return Err(Refused {
+                error: ApiError::Unauthenticated(STALE_TOKEN),
+                budget: None,
+            });
+        }
         let budget = self.charge(caller, &prepared, unread).await?;
+        let visit = Arc::new(Visit::default());
         let run = async |prepared| {
             let outcome = match prepared {
-                Ok(prepared) => self.execute(prepared, caller, budget).await,
+                Ok(prepared) => self.execute(prepared, caller, &visit, budget).await,
                 Err(outcome) => outcome,
             };
             self.engine.answer(caller, outcome)
@@ -147,6 +167,7 @@ impl Api {
         Ok(Reply {
             answers,
             budget: Some(budget),
+            cookies: visit.take_cookies(),
         })
     }
 
@@ -228,6 +249,8 @@ impl Api {
         self.usage.count(&operation.shape.used_fields);
         let price = operation.price(&variables);
         Ok(Prepared {
+            kind: operation.shape.kind,
+            bears_stale_token: stale::is_borne_by(operation.shape.kind, &executable),
             document: executable,
             name: operation.name.as_ref().map(ToString::to_string),
             price,
@@ -251,19 +274,30 @@ impl Api {
         Err(Outcome::Invalid(errors))
     }
 
-    async fn execute(&self, prepared: Prepared, caller: &Caller, budget: Budget) -> Outcome {
+    async fn execute(
+        &self,
+        prepared: Prepared,
+        caller: &Arc<Caller>,
+        visit: &Arc<Visit>,
+        budget: Budget,
+    ) -> Outcome {
         let Prepared {
+            kind,
             document,
             name,
             variables,
             price,
             unpriced: _,
+            bears_stale_token: _,
         } = prepared;
         let operation = Arc::new(Operation {
             app: self.app.clone(),
+            accounts: self.accounts.clone(),
+            caller: caller.clone(),
+            visit: visit.clone(),
             budget,
             loaders: Loaders::default(),
-            gathering: Gathering::default(),
+            gathering: Arc::new(Gathering::default()),
             kept_genres: self.kept_genres.clone(),
         });
         let mut request = async_graphql::Request::new(String::new())
@@ -271,6 +305,7 @@ impl Api {
             .data(operation.clone());
         request.set_parsed_query(document);
         let run = Run {
+            kind,
             request,
             name,
             price,
@@ -284,4 +319,10 @@ fn only_queries_by_get(caller: &Caller, operation: &document::Operation) -> Resu
         return Err(Outcome::Refused(ApiError::OnlyQueries));
     }
     Ok(())
+}
+
+fn bears_stale_token(prepared: &Result<Prepared, Outcome>) -> bool {
+    prepared
+        .as_ref()
+        .is_ok_and(|prepared| prepared.bears_stale_token)
 }

@@ -12,6 +12,8 @@ use tracing::Instrument;
 use super::batch::{Batch, Gathering, Load};
 use super::error::ApiError;
 use super::loaders::Loaders;
+use super::request::{Caller, Visit};
+use crate::accounts::{Accounts, Actor};
 use crate::app::App;
 use crate::catalogue::{Genres, KeptGenres};
 use crate::limits::Decision;
@@ -19,9 +21,12 @@ use crate::limits::Decision;
 /// One operation: of what service, at what price.
 pub struct Operation {
     pub app: Arc<App>,
+    pub accounts: Arc<Accounts>,
+    pub caller: Arc<Caller>,
+    pub visit: Arc<Visit>,
     pub budget: Budget,
     pub loaders: Loaders,
-    pub gathering: Gathering,
+    pub gathering: Arc<Gathering>,
     pub kept_genres: Arc<KeptGenres>,
 }
 
@@ -34,6 +39,11 @@ impl Operation {
         key: L::Key,
     ) -> BoxFuture<'o, Result<Option<L::Value>, ApiError>> {
         batch.load(&self.gathering, &self.app, key).boxed()
+    }
+
+    /// Who asks.
+    pub fn actor(&self) -> &Actor {
+        &self.caller.actor
     }
 
     pub async fn genres(&self) -> Result<Arc<Genres>, ApiError> {

@@ -5,8 +5,10 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_graphql::{EmptyMutation, EmptySubscription, ObjectType, Schema, ServerError};
+use async_graphql::parser::types::OperationType;
+use async_graphql::{EmptySubscription, ObjectType, Response, Schema, ServerError};
 use futures_util::FutureExt;
+use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::batch::Gathering;
@@ -17,31 +19,40 @@ use crate::telemetry::{self, Metrics};
 /// A whole operation without files.
 const OPERATION_LIMIT: Duration = Duration::from_secs(30);
 
-pub struct Engine<Q> {
-    schema: Schema<Q, EmptyMutation, EmptySubscription>,
+pub struct Engine<Q, M> {
+    schema: Schema<Q, M, EmptySubscription>,
     metrics: Arc<Metrics>,
+    /// Where mutations run, so that a stop waits for those whose client has left.
+    tasks: TaskTracker,
     limit: Duration,
 }
 
 /// An operation on its way, with what logs and metrics say of it.
 pub struct Run {
+    pub kind: OperationType,
     pub request: async_graphql::Request,
     pub name: Option<String>,
     pub price: u64,
 }
 
-impl<Q: ObjectType + 'static> Engine<Q> {
-    pub fn new(schema: Schema<Q, EmptyMutation, EmptySubscription>, metrics: Arc<Metrics>) -> Self {
+impl<Q: ObjectType + 'static, M: ObjectType + 'static> Engine<Q, M> {
+    pub fn new(
+        schema: Schema<Q, M, EmptySubscription>,
+        metrics: Arc<Metrics>,
+        tasks: TaskTracker,
+    ) -> Self {
         Self {
             schema,
             metrics,
+            tasks,
             limit: OPERATION_LIMIT,
         }
     }
 
     /// Whatever happens within an operation ends there: it may neither run for ever nor take the request with it.
-    pub async fn execute(&self, run: Run, gathering: &Gathering, caller: &Caller) -> Outcome {
+    pub async fn execute(&self, run: Run, gathering: &Arc<Gathering>, caller: &Caller) -> Outcome {
         let Run {
+            kind,
             request,
             name,
             price,
@@ -49,13 +60,11 @@ impl<Q: ObjectType + 'static> Engine<Q> {
         let name = name.as_deref();
         let span = tracing::debug_span!("operation", name = name.unwrap_or("anonymous"), price);
         let started = Instant::now();
-        // Boxed: each layer around it holds what it wraps twice over, and every request would move all of that.
-        let running = gathering.run(self.schema.execute(request).boxed());
-        let running = AssertUnwindSafe(running).catch_unwind();
-        let outcome = match tokio::time::timeout(self.limit, running)
-            .instrument(span)
-            .await
-        {
+        let ran = match kind {
+            OperationType::Mutation => self.to_its_end(request, gathering, span).await,
+            _ => self.while_waited_for(request, gathering, span).await,
+        };
+        let outcome = match ran {
             Ok(Ok(response)) => Outcome::Ran {
                 data: response.data,
                 errors: response.errors,
@@ -67,10 +76,14 @@ impl<Q: ObjectType + 'static> Engine<Q> {
                     said(&*panic)
                 )))
             }
-            Err(_) => Outcome::Refused(ApiError::Timeout),
+            Err(TooLong) => Outcome::Refused(ApiError::Timeout),
         };
         self.metrics.graphql_operation(&telemetry::Operation {
-            kind: "query",
+            kind: match kind {
+                OperationType::Query => "query",
+                OperationType::Mutation => "mutation",
+                OperationType::Subscription => "subscription",
+            },
             name,
             client_name: caller.client_name.as_deref(),
             client_version: caller.client_version.as_deref(),
@@ -79,6 +92,43 @@ impl<Q: ObjectType + 'static> Engine<Q> {
             price,
         });
         outcome
+    }
+
+    /// Reads are for those who wait for them.
+    async fn while_waited_for(
+        &self,
+        request: async_graphql::Request,
+        gathering: &Gathering,
+        span: tracing::Span,
+    ) -> Ran {
+        // Boxed: each layer around it holds what it wraps twice over, and every request would move all of that.
+        let running = gathering.run(self.schema.execute(request).boxed());
+        let running = AssertUnwindSafe(running).catch_unwind();
+        tokio::time::timeout(self.limit, running)
+            .instrument(span)
+            .await
+            .map_err(|_| TooLong)
+    }
+
+    /// What changes something goes on when its client leaves, or stops waiting: nobody could tell else what was done.
+    async fn to_its_end(
+        &self,
+        request: async_graphql::Request,
+        gathering: &Arc<Gathering>,
+        span: tracing::Span,
+    ) -> Ran {
+        let (schema, gathering) = (self.schema.clone(), Arc::clone(gathering));
+        let task = async move { gathering.run(schema.execute(request).boxed()).await };
+        let task = self.tasks.spawn(task.instrument(span));
+        match tokio::time::timeout(self.limit, task).await {
+            Ok(Ok(response)) => Ok(Ok(response)),
+            Ok(Err(error)) => match error.try_into_panic() {
+                Ok(panic) => Ok(Err(panic)),
+                // The runtime ends.
+                Err(_) => Err(TooLong),
+            },
+            Err(_) => Err(TooLong),
+        }
     }
 
     /// Makes the errors fit for a client, and tells the operator what they hide.
@@ -144,6 +194,11 @@ impl<Q: ObjectType + 'static> Engine<Q> {
     }
 }
 
+/// What came of running: an answer, or a panic, or neither within the limit.
+type Ran = Result<Result<Response, Box<dyn std::any::Any + Send>>, TooLong>;
+
+struct TooLong;
+
 /// The first error's code, for metrics.
 fn first_code(outcome: &Outcome) -> &'static str {
     match outcome {
@@ -182,12 +237,12 @@ mod tests {
     use std::io::{self, Write};
     use std::sync::Mutex;
 
-    use async_graphql::Object;
+    use async_graphql::{EmptyMutation, Object};
     use serde_json::{Value, json};
     use tracing_subscriber::fmt::MakeWriter;
 
     use super::*;
-    use crate::accounts::Actor;
+    use crate::accounts::{Actor, Client};
 
     struct Query;
 
@@ -242,28 +297,30 @@ mod tests {
         }
     }
 
-    async fn answer(engine: &Engine<Query>, query: &str) -> Value {
+    async fn answer(engine: &Engine<Query, EmptyMutation>, query: &str) -> Value {
         let caller = Caller {
             actor: Actor::Anonymous,
-            address: String::new(),
+            has_stale_token: false,
+            client: Client::default(),
             correlation_id: "trace-me-by-this".into(),
             client_name: None,
             client_version: None,
             only_queries: false,
         };
         let run = Run {
+            kind: OperationType::Query,
             request: async_graphql::Request::new(query),
             name: None,
             price: 1,
         };
-        let outcome = engine.execute(run, &Gathering::default(), &caller).await;
+        let outcome = engine.execute(run, &Arc::default(), &caller).await;
         serde_json::to_value(engine.answer(&caller, outcome)).unwrap()
     }
 
     #[tokio::test]
     async fn a_panic_is_an_internal_error_that_the_log_explains_and_the_next_operation_runs() {
         let schema = Schema::new(Query, EmptyMutation, EmptySubscription);
-        let engine = Engine::new(schema, Metrics::detached());
+        let engine = Engine::new(schema, Metrics::detached(), TaskTracker::new());
         let lines = Lines::default();
         let subscriber = tracing_subscriber::fmt()
             .with_writer(lines.clone())
@@ -298,7 +355,7 @@ mod tests {
         let schema = Schema::new(Query, EmptyMutation, EmptySubscription);
         let engine = Engine {
             limit: Duration::from_millis(20),
-            ..Engine::new(schema, Metrics::detached())
+            ..Engine::new(schema, Metrics::detached(), TaskTracker::new())
         };
         assert_eq!(
             answer(&engine, "{ fine never }").await,

@@ -9,6 +9,7 @@ use async_graphql::{ErrorExtensionValues, ServerError};
 use poem::http::StatusCode;
 
 use super::document::Refusal;
+use crate::accounts::{self, Fault};
 use crate::db;
 
 /// Asked again sooner, a service that is coming back would only be held up.
@@ -37,6 +38,8 @@ pub enum ApiError {
     OnlyQueries,
     #[error("{0}")]
     Unauthenticated(&'static str),
+    #[error("{0}")]
+    Forbidden(&'static str),
     #[error("{0}")]
     Csrf(&'static str),
     #[error("Too many requests. Try again in {} s.", seconds(*retry_after))]
@@ -79,6 +82,7 @@ impl ApiError {
             Self::NotTrusted => "OPERATION_NOT_TRUSTED",
             Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
             Self::Unauthenticated(_) => "UNAUTHENTICATED",
+            Self::Forbidden(_) => "FORBIDDEN",
             Self::Csrf(_) => "CSRF",
             Self::RateLimited { .. } => "RATE_LIMITED",
             Self::PayloadTooLarge(_) => "PAYLOAD_TOO_LARGE",
@@ -98,7 +102,7 @@ impl ApiError {
             Self::NotTrusted => StatusCode::FORBIDDEN,
             Self::OnlyQueries => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
-            Self::Csrf(_) => StatusCode::FORBIDDEN,
+            Self::Forbidden(_) | Self::Csrf(_) => StatusCode::FORBIDDEN,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::PayloadTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Timeout | Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -177,6 +181,39 @@ impl From<Arc<db::Error>> for ApiError {
             db::Error::Unavailable(reason) => Self::unavailable(reason.clone()),
             db::Error::Timeout(_) | db::Error::Silent(_) => Self::Timeout,
             db::Error::Refused(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<Fault> for ApiError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Limited {
+                limit,
+                remaining,
+                retry_after,
+            } => Self::RateLimited {
+                limit,
+                remaining,
+                retry_after,
+            },
+            Fault::Csrf(message) => Self::Csrf(message),
+            Fault::Unavailable(reason) => Self::unavailable(reason),
+            Fault::Database(error) => error.into(),
+            Fault::Internal(cause) => Self::internal(cause),
+            // Told in a payload, by all that can have any.
+            Fault::Mistakes(mistakes) => Self::internal(format!(
+                "mistakes that no payload tells of: {mistakes:?}"
+            )),
+        }
+    }
+}
+
+impl From<accounts::Refused> for ApiError {
+    fn from(refused: accounts::Refused) -> Self {
+        match refused {
+            accounts::Refused::Unauthenticated => Self::Unauthenticated("Sign in for this."),
+            accounts::Refused::Forbidden(message) => Self::Forbidden(message),
         }
     }
 }

@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::batch::{Batch, Load};
 use super::error::ApiError;
+use crate::accounts::{self, Account, AccountId, Session, User, UserId};
 use crate::app::App;
 use crate::catalogue::{
     self, Album, AlbumId, AlbumTotals, Artist, ArtistId, ArtistText, Track, TrackId, TrackOrder,
@@ -14,6 +17,11 @@ use crate::db::keyset::{Slice, Window};
 /// Made anew for each operation: what one caller was shown must not be kept for the next.
 #[derive(Default)]
 pub struct Loaders {
+    pub accounts: Batch<AccountById>,
+    pub users: Batch<UserById>,
+    pub sessions_of_accounts: Batch<SessionsOfAccount>,
+    pub pending_addresses: Batch<PendingAddressOfAccount>,
+    pub locks: Batch<LockOfAddress>,
     pub artists: Batch<ArtistById>,
     pub artists_by_slug: Batch<ArtistBySlug>,
     pub artist_texts: Batch<TextOfArtist>,
@@ -23,6 +31,76 @@ pub struct Loaders {
     pub tracks: Batch<TrackById>,
     pub tracks_of_artists: Batch<TracksOfArtist>,
     pub tracks_of_albums: Batch<TracksOfAlbum>,
+}
+
+pub struct AccountById;
+
+impl Load for AccountById {
+    type Key = AccountId;
+    type Value = Arc<Account>;
+
+    async fn load(
+        app: &App,
+        keys: Vec<Self::Key>,
+    ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
+        Ok(accounts::accounts_by_ids(app, &keys).await?)
+    }
+}
+
+pub struct UserById;
+
+impl Load for UserById {
+    type Key = UserId;
+    type Value = Arc<User>;
+
+    async fn load(
+        app: &App,
+        keys: Vec<Self::Key>,
+    ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
+        Ok(accounts::users_by_ids(app, &keys).await?)
+    }
+}
+
+pub struct SessionsOfAccount;
+
+impl Load for SessionsOfAccount {
+    type Key = AccountId;
+    type Value = Arc<Vec<Arc<Session>>>;
+
+    async fn load(
+        app: &App,
+        keys: Vec<Self::Key>,
+    ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
+        Ok(accounts::sessions_of_accounts(app, &keys).await?)
+    }
+}
+
+pub struct PendingAddressOfAccount;
+
+impl Load for PendingAddressOfAccount {
+    type Key = AccountId;
+    type Value = String;
+
+    async fn load(
+        app: &App,
+        keys: Vec<Self::Key>,
+    ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
+        Ok(accounts::pending_addresses(app, &keys).await?)
+    }
+}
+
+pub struct LockOfAddress;
+
+impl Load for LockOfAddress {
+    type Key = String;
+    type Value = DateTime<Utc>;
+
+    async fn load(
+        app: &App,
+        keys: Vec<Self::Key>,
+    ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
+        Ok(accounts::locks_of(app, &keys).await?)
+    }
 }
 
 pub struct ArtistById;

@@ -1,5 +1,6 @@
 //! The API. Resolvers decode ids, call the domain and encode; what an operation may cost is decided before it runs.
 
+mod accounts;
 mod api;
 mod at_hand;
 mod batch;
@@ -18,19 +19,20 @@ mod quotas;
 mod rate_limit;
 mod request;
 mod scalars;
+mod stale;
 mod trusted;
 mod usage;
 mod validation;
 
 use async_graphql::{
-    EmptyMutation, EmptySubscription, MergedObject, SDLExportOptions, Schema, SchemaBuilder,
+    EmptySubscription, MergedObject, SDLExportOptions, Schema, SchemaBuilder,
 };
 
-pub use api::Api;
+pub use api::{Api, STALE_TOKEN};
 pub use context::Budget;
 pub use error::{ApiError, Nullable};
 pub use items::Items;
-pub use request::{Answer, Caller, Object, Reply, Request};
+pub use request::{Answer, Caller, CookieChange, Object, Reply, Request};
 pub use trusted::check_manifest;
 pub use validation::validate;
 
@@ -38,14 +40,20 @@ pub use validation::validate;
 #[derive(MergedObject, Default)]
 pub struct Query(
     node::NodeQuery,
+    accounts::AccountQuery,
     catalogue::CatalogueQuery,
     rate_limit::RateLimitQuery,
 );
 
-type ApiSchema = Schema<Query, EmptyMutation, EmptySubscription>;
+/// All root fields that change something.
+#[derive(MergedObject, Default)]
+pub struct Mutation(accounts::AccountMutation);
 
-fn builder() -> SchemaBuilder<Query, EmptyMutation, EmptySubscription> {
-    Schema::build(Query::default(), EmptyMutation, EmptySubscription)
+type ApiSchema = Schema<Query, Mutation, EmptySubscription>;
+
+fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+        .register_output_type::<accounts::UserError>()
         // Depth is judged by ourselves before; this one also counts fragments, which ours does not.
         .limit_recursive_depth(64)
 }

@@ -3,10 +3,12 @@
 
 use async_graphql::{Context, ID, Interface, Object};
 
+use super::accounts::{self, Account, Session, User};
 use super::catalogue::{Album, Artist, Track};
-use super::context::{Operation, operation, root};
+use super::context::{operation, root};
 use super::error::{ApiError, Nullable, nullable};
 use super::page::LARGEST_PAGE;
+use crate::accounts::{AccountId, SessionId, UserId};
 use crate::catalogue::{AlbumId, ArtistId, TrackId};
 use crate::db::id::{AnyId, TypedId};
 
@@ -15,9 +17,12 @@ use crate::db::id::{AnyId, TypedId};
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "ID"))]
 pub enum Node {
+    Account(Account),
     Album(Album),
     Artist(Artist),
+    Session(Session),
     Track(Track),
+    User(User),
 }
 
 #[derive(Default)]
@@ -27,7 +32,7 @@ pub struct NodeQuery;
 impl NodeQuery {
     /// Any object by its ID; null where there is none that the caller may see.
     async fn node(&self, ctx: &Context<'_>, id: ID) -> Nullable<Node> {
-        nullable(root(ctx, "node", async { find(operation(ctx)?, &id).await }).await)
+        nullable(root(ctx, "node", async { find(ctx, &id).await }).await)
     }
 
     /// Objects by their IDs, in the order asked; at most 100.
@@ -37,7 +42,6 @@ impl NodeQuery {
         ids: Vec<ID>,
     ) -> Result<Vec<Nullable<Node>>, ApiError> {
         root(ctx, "nodes", async {
-            let operation = operation(ctx)?;
             if ids.len() > LARGEST_PAGE as usize {
                 return Err(ApiError::BadRequest(format!(
                     "ids: {} are too many; at most {LARGEST_PAGE}.",
@@ -46,16 +50,27 @@ impl NodeQuery {
             }
             let found = ids
                 .iter()
-                .map(|id| async { nullable(find(operation, id).await) });
+                .map(|id| async { nullable(find(ctx, id).await) });
             Ok(futures_util::future::join_all(found).await)
         })
         .await
     }
 }
 
-async fn find(operation: &Operation, id: &str) -> Result<Option<Node>, ApiError> {
+async fn find(ctx: &Context<'_>, id: &str) -> Result<Option<Node>, ApiError> {
+    let operation = operation(ctx)?;
     let AnyId { prefix, uuid } = AnyId::parse(id)?;
     Ok(match prefix.as_str() {
+        AccountId::PREFIX => accounts::account(ctx, AccountId(uuid))
+            .await?
+            .map(Node::Account),
+        UserId::PREFIX => operation
+            .load(&operation.loaders.users, UserId(uuid))
+            .await?
+            .map(|row| Node::User(User { row, account: None })),
+        SessionId::PREFIX => accounts::session(ctx, SessionId(uuid))
+            .await?
+            .map(Node::Session),
         AlbumId::PREFIX => operation
             .load(&operation.loaders.albums, AlbumId(uuid))
             .await?

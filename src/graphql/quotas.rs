@@ -91,7 +91,7 @@ async fn charge(
         limit,
         window,
     };
-    let charged = app.limiter.charge(&quota, &caller.address, cost).await;
+    let charged = app.limiter.charge(&quota, &caller.limit_key(), cost).await;
     let decision = charged.map_err(|error| Refused {
         error: ApiError::unavailable(error.to_string()),
         budget: None,

@@ -1,9 +1,14 @@
 //! What a client sends, and what it gets back, apart from how it travels.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_graphql::{ServerError, Value, Variables};
+use secrecy::SecretString;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
@@ -11,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::context::Budget;
 use super::error::ApiError;
-use crate::accounts::Actor;
+use crate::accounts::{Actor, Client};
 
 /// One operation as the request's body has it.
 #[derive(Debug, Default, Deserialize)]
@@ -82,13 +87,68 @@ where
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub actor: Actor,
-    /// What limits are counted by where nobody is signed in: an address, or its network.
-    pub address: String,
+    /// A token came that is not believed: only what signs in or out may go on, as if there was none.
+    pub has_stale_token: bool,
+    pub client: Client,
     pub correlation_id: String,
     pub client_name: Option<String>,
     pub client_version: Option<String>,
     /// By GET: nothing may change.
     pub only_queries: bool,
+}
+
+impl Caller {
+    /// What limits are counted by: whoever is signed in, else an address, or its network.
+    pub fn limit_key(&self) -> Cow<'_, str> {
+        match self.actor.account_id() {
+            Some(account) => account.to_string().into(),
+            None => self.client.limit_key.as_str().into(),
+        }
+    }
+}
+
+/// What the operations of one request share.
+#[derive(Default)]
+pub struct Visit {
+    had_sensitive: AtomicBool,
+    cookies: Mutex<Vec<CookieChange>>,
+}
+
+/// What becomes of a browser's cookies.
+pub enum CookieChange {
+    SignedIn {
+        refresh: SecretString,
+        /// How long; none until the browser is closed.
+        kept: Option<Duration>,
+        csrf: SecretString,
+        device: Option<SecretString>,
+    },
+    SignedOut,
+}
+
+impl Visit {
+    /// One attempt a request: neither aliases nor batches make more of it.
+    pub fn only_sensitive(&self) -> Result<(), ApiError> {
+        match self.had_sensitive.swap(true, Ordering::AcqRel) {
+            false => Ok(()),
+            true => Err(ApiError::BadRequest(
+                "A request runs one sensitive mutation (sign-in, registration, reset, change of credentials); send the others by themselves."
+                    .into(),
+            )),
+        }
+    }
+
+    pub fn change_cookies(&self, change: CookieChange) {
+        self.cookies().push(change);
+    }
+
+    pub fn take_cookies(&self) -> Vec<CookieChange> {
+        std::mem::take(&mut *self.cookies())
+    }
+
+    fn cookies(&self) -> MutexGuard<'_, Vec<CookieChange>> {
+        self.cookies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What one operation came to.
@@ -112,6 +172,7 @@ pub struct Answer {
 pub struct Reply {
     pub answers: Vec<Answer>,
     pub budget: Option<Budget>,
+    pub cookies: Vec<CookieChange>,
 }
 
 impl Answer {

@@ -1,0 +1,165 @@
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, Object};
+
+use super::session::Session;
+use super::user::User;
+use crate::accounts::{self, Principal, SessionId};
+use crate::graphql::context::operation;
+use crate::graphql::error::{ApiError, Nullable, nullable};
+use crate::graphql::items::Items;
+use crate::graphql::scalars::DateTime;
+
+/// What an account may do; it can have several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "accounts::Role")]
+pub enum Role {
+    /// Everybody.
+    Listener,
+    /// Given when an application is approved: to upload as an artist.
+    Artist,
+    /// To review applications and submissions.
+    Moderator,
+    /// That, and accounts, tax forms, the trail and the platform's figures.
+    Admin,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "accounts::Tier")]
+pub enum Tier {
+    Free,
+    Premium,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "accounts::Status")]
+pub enum AccountStatus {
+    /// Waiting for the address to be confirmed.
+    Unverified,
+    Active,
+    Suspended,
+    /// Closed by its owner, and to be erased.
+    Closed,
+}
+
+/// As whom an account is looked at: that decides what of it is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Viewer {
+    /// The session that looks, where it is the account's own.
+    pub session: Option<SessionId>,
+    /// Whether all of it may be seen, or what a narrowed token opens.
+    pub is_whole: bool,
+}
+
+impl From<&Principal> for Viewer {
+    fn from(principal: &Principal) -> Self {
+        Self {
+            session: Some(principal.session),
+            is_whole: principal.scopes.is_none(),
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct Account {
+    pub row: Arc<accounts::Account>,
+    pub viewer: Viewer,
+}
+
+impl Account {
+    /// The caller's own.
+    pub fn of(principal: &Principal) -> Self {
+        Self {
+            row: Arc::clone(&principal.account),
+            viewer: principal.into(),
+        }
+    }
+}
+
+/// An account, as its owner and administrators see it.
+#[Object]
+impl Account {
+    pub async fn id(&self) -> ID {
+        ID(self.row.id.to_string())
+    }
+
+    async fn user(&self) -> User {
+        User {
+            row: Arc::new(self.row.as_ref().into()),
+            account: Some(self.clone()),
+        }
+    }
+
+    async fn email(&self) -> &str {
+        &self.row.email
+    }
+
+    async fn email_verified_at(&self) -> Option<DateTime> {
+        self.row.email_verified_at.map(DateTime)
+    }
+
+    async fn roles(&self) -> Vec<Role> {
+        self.row.roles.iter().copied().map(Into::into).collect()
+    }
+
+    async fn tier(&self) -> Tier {
+        self.row.tier.into()
+    }
+
+    async fn status(&self) -> AccountStatus {
+        self.row.status.into()
+    }
+
+    async fn locked_until(&self, ctx: &Context<'_>) -> Nullable<DateTime> {
+        nullable(
+            async {
+                let operation = operation(ctx)?;
+                let key = self.row.email_key.clone();
+                let until = operation.load(&operation.loaders.locks, key).await?;
+                Ok(until.map(DateTime))
+            }
+            .await,
+        )
+    }
+
+    async fn sessions(&self, ctx: &Context<'_>) -> Result<Items<Session>, ApiError> {
+        if !self.viewer.is_whole {
+            return Err(ApiError::Forbidden(
+                "A narrowed token does not show sessions; sign in for it.",
+            ));
+        }
+        let operation = operation(ctx)?;
+        let sessions = operation
+            .load(&operation.loaders.sessions_of_accounts, self.row.id)
+            .await?;
+        let sessions = sessions.as_deref().map_or(&[][..], Vec::as_slice);
+        Ok(sessions
+            .iter()
+            .map(|row| Session {
+                row: Arc::clone(row),
+                is_current: self.viewer.session == Some(row.id),
+            })
+            .collect())
+    }
+
+    /// An address that waits to be confirmed.
+    async fn pending_email(&self, ctx: &Context<'_>) -> Nullable<String> {
+        nullable(
+            async {
+                let operation = operation(ctx)?;
+                operation
+                    .load(&operation.loaders.pending_addresses, self.row.id)
+                    .await
+            }
+            .await,
+        )
+    }
+
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.row.created_at)
+    }
+
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.row.updated_at)
+    }
+}

@@ -1,0 +1,79 @@
+use async_graphql::{Enum, Interface, SimpleObject};
+
+use crate::accounts::{self, Fault};
+use crate::graphql::error::ApiError;
+use crate::graphql::scalars::DateTime;
+
+/// What went wrong with one part of an input, for a person to read and a program to act on.
+#[derive(Interface)]
+#[graphql(
+    field(
+        name = "message",
+        ty = "&String",
+        desc = "For a person, safe to show."
+    ),
+    field(
+        name = "path",
+        ty = "&Vec<String>",
+        desc = "The input field it is about, as a path from `input`; empty where it is about the whole."
+    )
+)]
+pub enum UserError {
+    Account(AccountError),
+}
+
+#[derive(SimpleObject)]
+pub struct AccountError {
+    code: AccountErrorCode,
+    message: String,
+    path: Vec<String>,
+    /// When to try again, where waiting helps.
+    retry_at: Option<DateTime>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "accounts::MistakeCode")]
+pub enum AccountErrorCode {
+    AccountLocked,
+    ChallengeRequired,
+    /// Wrong e-mail or password; which of them is not said.
+    InvalidCredentials,
+    InvalidEmail,
+    InvalidName,
+    /// Unknown, used or expired.
+    InvalidToken,
+    NotFound,
+    /// Among the passwords known from breaches.
+    PasswordCompromised,
+    PasswordTooLong,
+    PasswordTooShort,
+    Suspended,
+    Unverified,
+}
+
+impl From<accounts::Mistake> for AccountError {
+    fn from(mistake: accounts::Mistake) -> Self {
+        Self {
+            code: mistake.code.into(),
+            message: mistake.message.into_owned(),
+            path: mistake.field.map(str::to_owned).into_iter().collect(),
+            retry_at: mistake.retry_at.map(DateTime),
+        }
+    }
+}
+
+/// What an action came to, or what a person can mend; all else stops the operation.
+pub fn mendable<T>(done: Result<T, Fault>) -> Result<Result<T, Vec<AccountError>>, ApiError> {
+    match done {
+        Ok(done) => Ok(Ok(done)),
+        Err(Fault::Mistakes(mistakes)) => {
+            Ok(Err(mistakes.into_iter().map(AccountError::from).collect()))
+        }
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+/// The same where nothing is told of success but that there were no mistakes.
+pub fn mistakes(done: Result<(), Fault>) -> Result<Vec<AccountError>, ApiError> {
+    Ok(mendable(done)?.err().unwrap_or_default())
+}

@@ -1,0 +1,59 @@
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object};
+
+use super::account::{Account, Viewer};
+use crate::accounts::{self, AccountId, Role};
+use crate::graphql::context::operation;
+use crate::graphql::error::{ApiError, Nullable, nullable};
+use crate::graphql::scalars::DateTime;
+
+#[derive(Clone)]
+pub struct User {
+    pub row: Arc<accounts::User>,
+    /// Where it was come from, which may be seen then.
+    pub account: Option<Account>,
+}
+
+/// What everybody may know of a person.
+#[Object]
+impl User {
+    pub async fn id(&self) -> ID {
+        ID(self.row.id.to_string())
+    }
+
+    async fn display_name(&self) -> &str {
+        &self.row.display_name
+    }
+
+    /// For its owner and administrators.
+    async fn account(&self, ctx: &Context<'_>) -> Nullable<Account> {
+        if let Some(account) = &self.account {
+            return Some(Ok(account.clone()));
+        }
+        nullable(account(ctx, AccountId(self.row.id.0)).await)
+    }
+
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.row.created_at)
+    }
+}
+
+/// An account, if the caller may see it.
+pub async fn account(ctx: &Context<'_>, id: AccountId) -> Result<Option<Account>, ApiError> {
+    let operation = operation(ctx)?;
+    if let Ok(principal) = operation.actor().with_scope(accounts::Scope::AccountRead)
+        && principal.account.id == id
+    {
+        return Ok(Some(Account::of(principal)));
+    }
+    if operation.actor().with_role(&[Role::Admin]).is_err() {
+        return Ok(None);
+    }
+    let row = operation.load(&operation.loaders.accounts, id).await?;
+    let viewer = Viewer {
+        session: None,
+        is_whole: true,
+    };
+    Ok(row.map(|row| Account { row, viewer }))
+}
