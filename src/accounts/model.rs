@@ -150,3 +150,13 @@ pub struct Principal {
     /// None: all that the session may. Some: narrowed by whoever held the token.
     pub scopes: Option<BTreeSet<Scope>>,
 }
+
+stored! {
+    /// What a token in a mail is good for.
+    MailPurpose {
+        Verify = "VERIFY",
+        ResetPassword = "RESET_PASSWORD",
+        ChangeEmail = "CHANGE_EMAIL",
+        UndoEmail = "UNDO_EMAIL",
+    }
+}

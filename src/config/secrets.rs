@@ -1,5 +1,6 @@
 //! Settings that hold secrets of their own form: key rings and the challenge's provider.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretBox, SecretString};
@@ -30,6 +31,15 @@ impl KeyRing {
 
     pub fn iter(&self) -> impl Iterator<Item = &Key> {
         std::iter::once(&self.first).chain(&self.older)
+    }
+}
+
+/// For rings that are kept elsewhere than in a setting. What is wrong is told without the text.
+impl FromStr for KeyRing {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        key_ring(text).map_err(|wrong| wrong.why)
     }
 }
 

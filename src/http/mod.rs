@@ -9,6 +9,7 @@ pub mod cors;
 mod graphql;
 pub mod headers;
 mod health;
+mod keys;
 mod media_type;
 mod methods;
 mod pages;
@@ -30,15 +31,23 @@ use url::Url;
 use self::cors::Cors;
 use self::graphql::GraphQl;
 use self::health::{Ready, live};
+use self::keys::WellKnownKeys;
 use self::methods::Methods;
 use self::shell::{RequestFacts, Shell};
+use crate::accounts::PublicKey;
 use crate::app::App;
 use crate::config::{Config, Environment};
 use crate::graphql::Api;
 use crate::telemetry;
 
 /// The routes, as metrics name them.
-const ROUTES: [&str; 4] = ["/", "/graphql", "/health/live", "/health/ready"];
+const ROUTES: [&str; 5] = [
+    "/",
+    "/.well-known/empulse-keys.json",
+    "/graphql",
+    "/health/live",
+    "/health/ready",
+];
 
 /// What is known of this instance beside its dependencies.
 #[derive(Default)]
@@ -63,6 +72,7 @@ impl Standing {
 pub fn endpoint(
     app: &Arc<App>,
     standing: &Arc<Standing>,
+    keys: Vec<PublicKey>,
 ) -> anyhow::Result<impl Endpoint<Output = Response> + use<>> {
     let api = Arc::new(Api::new(app.clone())?);
     let graphql = Arc::new(GraphQl::new(api, standing.clone()));
@@ -70,6 +80,10 @@ pub fn endpoint(
         .at(
             "/",
             Methods::new().get(poem::endpoint::make_sync(|_| pages::index().response())),
+        )
+        .at(
+            "/.well-known/empulse-keys.json",
+            Methods::new().get(WellKnownKeys::new(keys)?),
         )
         .at(
             "/graphql",

@@ -1,1 +1,0 @@
-//! Access tokens: biscuits that name an account, its session and an end, and that their holder can narrow.

@@ -1,0 +1,259 @@
+//! Access tokens: biscuits that name an account, its session and an end, and that their holder can narrow
+//! (`narrowed.rs`). What a token says is believed only of its first block, which we signed; an authorizer adds what we
+//! know ourselves, the time and who we are, and nothing that could be meant as a right.
+
+mod narrowed;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use biscuit_auth::builder::{Fact, Term, fact, string};
+use biscuit_auth::macros::{check, policy, rule};
+use biscuit_auth::{Authorizer, AuthorizerBuilder, AuthorizerLimits, Biscuit, error};
+use chrono::{DateTime, Utc};
+use moka::sync::Cache;
+use sha2::{Digest, Sha256};
+
+use self::narrowed::Narrowed;
+use super::keys::Keys;
+use super::{AccountId, Role, Scope, SessionId};
+
+/// Ours are some 500; the rest is for blocks of the holder's. What is longer is not looked at.
+const LONGEST: usize = 4 << 10;
+
+/// Tokens that are known to be good. One takes some 400 bytes.
+const CACHED: u64 = 20_000;
+
+/// No longer than a token lives, so that those that have ended make room.
+const CACHED_FOR: Duration = Duration::from_secs(15 * 60);
+
+/// biscuit's own limit of a millisecond is reached by a thread that has to wait for its turn. What blocks may hold
+/// (`narrowed.rs`) is done in far less; the time is for the turn.
+const LIMITS: AuthorizerLimits = AuthorizerLimits {
+    max_facts: 64,
+    max_iterations: 4,
+    max_time: Duration::from_millis(50),
+};
+
+/// Makes access tokens and tells whether one is to be believed.
+pub struct AccessTokens {
+    keys: Keys,
+    audience: String,
+    /// By the hash of their text, those without blocks of their holder's: what others say depends on who asks when.
+    known: Cache<[u8; 32], Arc<Access>>,
+    limits: AuthorizerLimits,
+}
+
+/// What a token is to say.
+#[derive(Debug, Clone)]
+pub struct Claims<'a> {
+    pub account: AccountId,
+    pub session: SessionId,
+    /// For those who read tokens elsewhere; here the account's row says it, as roles change before a token ends.
+    pub roles: &'a [Role],
+    pub issued_at: DateTime<Utc>,
+    /// In whole seconds; what is over is cut off.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What a token that is to be believed says. Whether its session still is one, it can't know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    pub account: AccountId,
+    pub session: SessionId,
+    pub issued_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+    /// None: all that the session may. Else its holder has narrowed it to these, at least one.
+    pub scopes: Option<BTreeSet<Scope>>,
+    /// One of each block. Whoever takes back one takes back all that was made by narrowing it.
+    pub revocation_ids: Vec<Vec<u8>>,
+}
+
+/// Why a token is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AccessFault {
+    #[error("the access token is not valid")]
+    Invalid,
+    #[error("the access token has expired")]
+    Expired,
+    /// It may be good; there was no time to find out.
+    #[error("the access token could not be checked in time")]
+    Unavailable,
+}
+
+/// A token could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("an access token could not be made")]
+pub struct NotMade(#[source] error::Token);
+
+impl AccessTokens {
+    /// For a service that is called by this name, the origin of its public URL.
+    pub fn new(keys: Keys, audience: String) -> Self {
+        Self {
+            keys,
+            audience,
+            known: Cache::builder()
+                .max_capacity(CACHED)
+                .time_to_live(CACHED_FOR)
+                .build(),
+            limits: LIMITS,
+        }
+    }
+
+    pub fn mint(&self, claims: &Claims<'_>) -> Result<String, NotMade> {
+        self.built(claims).map_err(NotMade)
+    }
+
+    fn built(&self, claims: &Claims<'_>) -> Result<String, error::Token> {
+        let key = self.keys.signing().ok_or(error::Token::InternalError)?;
+        let mut block = Biscuit::builder()
+            .root_key_id(key.number)
+            .fact(fact("user", &[string(&claims.account.to_string())]))?
+            .fact(fact("session", &[string(&claims.session.to_string())]))?
+            .fact(fact("audience", &[string(&self.audience)]))?
+            .fact(fact("issued", &[date(claims.issued_at)?]))?
+            .fact(fact("expires", &[date(claims.expires_at)?]))?
+            // Said in the token too, for those who check it elsewhere and would forget.
+            .check(check!("check if time($t), expires($e), $t < $e"))?
+            .check(check!("check if service($s), audience($s)"))?;
+        for role in claims.roles {
+            block = block.fact(fact("role", &[string(role.as_str())]))?;
+        }
+        let token = block.build(&key.pair)?;
+        Ok(URL_SAFE_NO_PAD.encode(token.to_vec()?))
+    }
+
+    /// Whether to believe it, at this time and from this address.
+    pub fn verify(
+        &self,
+        token: &str,
+        now: DateTime<Utc>,
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Access>, AccessFault> {
+        if token.is_empty() || token.len() > LONGEST {
+            return Err(AccessFault::Invalid);
+        }
+        let hash = Sha256::digest(token).into();
+        if let Some(access) = self.known.get(&hash) {
+            return if now < access.expires_at {
+                Ok(access)
+            } else {
+                Err(AccessFault::Expired)
+            };
+        }
+        let access = Arc::new(self.judge(&self.parse(token)?, now, address)?);
+        if access.scopes.is_none() {
+            self.known.insert(hash, access.clone());
+        }
+        Ok(access)
+    }
+
+    /// The token, every block of which is signed as it should be.
+    fn parse(&self, token: &str) -> Result<Biscuit, AccessFault> {
+        let bytes = URL_SAFE_NO_PAD
+            .decode(token)
+            .map_err(|_| AccessFault::Invalid)?;
+        let root = |number: Option<u32>| {
+            number
+                .and_then(|number| self.keys.numbered(number))
+                .map(|key| key.public)
+                .ok_or(error::Format::UnknownPublicKey)
+        };
+        let biscuit = Biscuit::from(&bytes, root).map_err(|_| AccessFault::Invalid)?;
+        // Protocol buffers can be written in many ways. A token has one, so that what was altered is never let in.
+        if biscuit.to_vec().ok().as_ref() != Some(&bytes) {
+            return Err(AccessFault::Invalid);
+        }
+        Ok(biscuit)
+    }
+
+    fn judge(
+        &self,
+        token: &Biscuit,
+        now: DateTime<Utc>,
+        address: Option<IpAddr>,
+    ) -> Result<Access, AccessFault> {
+        let ambient = self.ambient(now).map_err(fault)?;
+        let mut authorizer = ambient.clone().build(token).map_err(fault)?;
+        let narrowed = match token.block_count() {
+            1 => None,
+            _ => Some(Narrowed::understood(token, &mut authorizer)?),
+        };
+        let mut access = said(&mut authorizer).map_err(fault)??;
+        if now >= access.expires_at {
+            return Err(AccessFault::Expired);
+        }
+        match narrowed {
+            None => {
+                authorizer.authorize().map_err(fault)?;
+            }
+            Some(narrowed) => access.scopes = Some(narrowed.scopes(ambient, address)?),
+        }
+        access.revocation_ids = token.revocation_identifiers();
+        Ok(access)
+    }
+
+    /// What we know ourselves, and what has to hold whatever a token says.
+    fn ambient(&self, now: DateTime<Utc>) -> Result<AuthorizerBuilder, error::Token> {
+        AuthorizerBuilder::new()
+            .set_limits(self.limits.clone())
+            .fact(fact("time", &[date(now)?]))?
+            .fact(fact("service", &[string(&self.audience)]))?
+            .check(check!("check if time($t), expires($e), $t < $e"))?
+            .check(check!("check if service($s), audience($s)"))?
+            .policy(policy!("allow if true"))
+    }
+}
+
+/// What the first block says. A query sees that block and our own facts, and no later block's.
+fn said(authorizer: &mut Authorizer) -> Result<Result<Access, AccessFault>, error::Token> {
+    let facts: Vec<Fact> = authorizer.query(rule!(
+        "said($u, $s, $i, $e) <- user($u), session($s), issued($i), expires($e)"
+    ))?;
+    // Two would be two of something that a token has one of.
+    let [fact] = &facts[..] else {
+        return Ok(Err(AccessFault::Invalid));
+    };
+    Ok(read(fact).ok_or(AccessFault::Invalid))
+}
+
+fn read(fact: &Fact) -> Option<Access> {
+    let [
+        Term::Str(account),
+        Term::Str(session),
+        Term::Date(issued_at),
+        Term::Date(expires_at),
+    ] = &fact.predicate.terms[..]
+    else {
+        return None;
+    };
+    Some(Access {
+        account: account.parse().ok()?,
+        session: session.parse().ok()?,
+        issued_at: DateTime::from_timestamp(i64::try_from(*issued_at).ok()?, 0)?,
+        expires_at: DateTime::from_timestamp(i64::try_from(*expires_at).ok()?, 0)?,
+        scopes: None,
+        revocation_ids: Vec::new(),
+    })
+}
+
+/// A limit that was hit is no word on the token. All else is: also what can't be evaluated.
+fn fault(error: error::Token) -> AccessFault {
+    match error {
+        error::Token::RunLimit(_) => AccessFault::Unavailable,
+        _ => AccessFault::Invalid,
+    }
+}
+
+/// A biscuit's dates are seconds since 1970.
+fn date(time: DateTime<Utc>) -> Result<Term, error::Token> {
+    u64::try_from(time.timestamp())
+        .map(Term::Date)
+        .map_err(|_| error::Token::ConversionError("a time before 1970".to_owned()))
+}

@@ -1,1 +1,0 @@
-//! The keys that tokens are made with.

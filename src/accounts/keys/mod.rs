@@ -1,0 +1,237 @@
+//! The keys that tokens are made with. A ring comes from `EMPULSE_SIGNING_KEYS` or from the data folder; its first key
+//! makes what is new, and each of them is still believed, so that a key can be taken out of use without signing
+//! anybody out: the new one is put before it, and the old one goes once nothing is left that it made.
+
+mod file;
+mod mac;
+
+use std::fmt;
+use std::sync::Arc;
+
+use anyhow::Context;
+use biscuit_auth::{Algorithm, KeyPair, PrivateKey};
+use sha2::{Digest, Sha256};
+
+pub use self::mac::{ChallengeUse, CsrfUse, MacKeys, MailedUse, RefreshTagUse, RefreshUse};
+use crate::config::{Config, KeyRing};
+
+/// The ring, and what is derived from each of its keys. Clones share it.
+#[derive(Clone)]
+pub struct Keys(Arc<Ring>);
+
+struct Ring {
+    signing: Vec<SigningKey>,
+    refresh: MacKeys<RefreshUse>,
+    refresh_tag: MacKeys<RefreshTagUse>,
+    csrf: MacKeys<CsrfUse>,
+    mailed: MacKeys<MailedUse>,
+    challenge: MacKeys<ChallengeUse>,
+}
+
+/// A key that access tokens are signed with.
+pub(super) struct SigningKey {
+    id: String,
+    /// What a biscuit has in place of the id.
+    pub(super) number: u32,
+    pub(super) pair: KeyPair,
+    pub(super) public: biscuit_auth::PublicKey,
+}
+
+/// What everybody may know of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicKey {
+    pub id: String,
+    /// What a biscuit has in place of the id.
+    pub number: u32,
+    /// Ed25519.
+    pub bytes: [u8; 32],
+    /// Whether new tokens are signed with it, or only older ones were.
+    pub signs: bool,
+}
+
+impl Keys {
+    /// The ring of the settings, or the data folder's, which is made where there is none.
+    pub fn open(config: &Config) -> anyhow::Result<Self> {
+        match &config.signing_keys {
+            Some(ring) => Self::of(ring).context("EMPULSE_SIGNING_KEYS"),
+            None => {
+                let (ring, path) = file::open_or_generate(&config.data_dir)?;
+                Self::of(&ring).with_context(|| path.display().to_string())
+            }
+        }
+    }
+
+    pub fn of(ring: &KeyRing) -> anyhow::Result<Self> {
+        let mut signing: Vec<SigningKey> = Vec::new();
+        for key in ring.iter() {
+            let private = PrivateKey::from_bytes(key.expose(), Algorithm::Ed25519)
+                .with_context(|| format!("the key {} can't sign", key.id))?;
+            let pair = KeyPair::from(&private);
+            let number = number(&key.id);
+            if let Some(other) = signing.iter().find(|other| other.number == number) {
+                anyhow::bail!(
+                    "the ids {} and {} come to the same number in tokens; give one of the keys another id",
+                    other.id,
+                    key.id
+                );
+            }
+            signing.push(SigningKey {
+                id: key.id.clone(),
+                number,
+                public: pair.public(),
+                pair,
+            });
+        }
+        Ok(Self(Arc::new(Ring {
+            signing,
+            refresh: MacKeys::derived(ring),
+            refresh_tag: MacKeys::derived(ring),
+            csrf: MacKeys::derived(ring),
+            mailed: MacKeys::derived(ring),
+            challenge: MacKeys::derived(ring),
+        })))
+    }
+
+    /// What a child of a refresh token comes from.
+    pub fn refresh(&self) -> &MacKeys<RefreshUse> {
+        &self.0.refresh
+    }
+
+    /// What tells a refresh token of ours from one that was made up.
+    pub fn refresh_tag(&self) -> &MacKeys<RefreshTagUse> {
+        &self.0.refresh_tag
+    }
+
+    pub fn csrf(&self) -> &MacKeys<CsrfUse> {
+        &self.0.csrf
+    }
+
+    /// What tokens in mails come from.
+    pub fn mailed(&self) -> &MacKeys<MailedUse> {
+        &self.0.mailed
+    }
+
+    /// What signs our own challenges.
+    pub fn challenge(&self) -> &MacKeys<ChallengeUse> {
+        &self.0.challenge
+    }
+
+    /// For whoever checks access tokens elsewhere; the first signs.
+    pub fn public_keys(&self) -> Vec<PublicKey> {
+        let keys = self.0.signing.iter().enumerate();
+        keys.filter_map(|(at, key)| {
+            Some(PublicKey {
+                id: key.id.clone(),
+                number: key.number,
+                bytes: key.public.to_bytes().try_into().ok()?,
+                signs: at == 0,
+            })
+        })
+        .collect()
+    }
+
+    /// The key that signs; every ring has one.
+    pub(super) fn signing(&self) -> Option<&SigningKey> {
+        self.0.signing.first()
+    }
+
+    /// The key that a biscuit names.
+    pub(super) fn numbered(&self, number: u32) -> Option<&SigningKey> {
+        self.0.signing.iter().find(|key| key.number == number)
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids = self.0.signing.iter().map(|key| &key.id);
+        out.write_str("Keys ")?;
+        out.debug_list().entries(ids).finish()
+    }
+}
+
+/// A biscuit names its key by a number. It comes from the id, so that instances agree without a table.
+fn number(id: &str) -> u32 {
+    let hash: [u8; 32] = Sha256::digest(id).into();
+    let [a, b, c, d, ..] = hash;
+    u32::from_be_bytes([a, b, c, d])
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A ring of keys named by letters: the same letter is the same key.
+    pub fn ring(letters: &str) -> Keys {
+        Keys::of(&text(letters).parse().unwrap()).unwrap()
+    }
+
+    fn text(letters: &str) -> String {
+        let keys = letters.chars().map(|letter| {
+            format!(
+                "key-{letter}:{}",
+                format!("{:02x}", letter as u8).repeat(32)
+            )
+        });
+        keys.collect::<Vec<_>>().join(",")
+    }
+
+    #[test]
+    fn the_first_key_signs_and_all_are_public() {
+        let keys = ring("ab");
+        let public = keys.public_keys();
+        assert_eq!(public.len(), 2);
+        assert_eq!(
+            public
+                .iter()
+                .map(|key| (key.id.as_str(), key.signs))
+                .collect::<Vec<_>>(),
+            [("key-a", true), ("key-b", false)]
+        );
+        assert_ne!(public[0].bytes, public[1].bytes);
+        assert_eq!(keys.signing().unwrap().number, public[0].number);
+        assert_eq!(ring("ba").public_keys()[1].bytes, public[0].bytes);
+    }
+
+    #[test]
+    fn each_use_has_a_key_of_its_own() {
+        let keys = ring("a");
+        let said = [b"the same".as_slice()];
+        let macs = [
+            keys.refresh().mac(&said),
+            keys.refresh_tag().mac(&said),
+            keys.csrf().mac(&said),
+            keys.mailed().mac(&said),
+            keys.challenge().mac(&said),
+        ];
+        for (at, one) in macs.iter().enumerate() {
+            assert!(!macs[at + 1..].contains(one), "{at} is another's");
+        }
+        assert_eq!(ring("ab").csrf().mac(&said), macs[2]);
+        assert_ne!(ring("ba").csrf().mac(&said), macs[2]);
+    }
+
+    #[test]
+    fn ids_that_come_to_one_number_are_refused() {
+        // Found by trying; about 77,000 ids are enough for two that meet.
+        let mut seen = std::collections::HashMap::new();
+        let (one, other) = (0u32..)
+            .find_map(|at| {
+                let other = seen.insert(number(&format!("k{at}")), at)?;
+                Some((other, at))
+            })
+            .unwrap();
+        let zeros = "0".repeat(64);
+        let ring = format!("k{one}:{zeros},k{other}:{zeros}").parse().unwrap();
+        let error = Keys::of(&ring).unwrap_err().to_string();
+        assert!(error.contains(&format!("k{one}")), "{error}");
+        assert!(error.contains("another id"), "{error}");
+    }
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        let keys = ring("ab");
+        assert_eq!(format!("{keys:?}"), r#"Keys ["key-a", "key-b"]"#);
+        let shown = format!("{:?} {:?}", keys.csrf(), keys.challenge());
+        assert!(!shown.contains("61"), "{shown}");
+    }
+}

@@ -1,0 +1,100 @@
+//! CSRF tokens: what a page of ours can read and send, and another's can't. Each is bound to a session, so that one that
+//! was planted, of an attacker's own session, is worth nothing.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::ExposeSecret;
+use subtle::ConstantTimeEq;
+
+use super::{random, read};
+use crate::accounts::SessionId;
+use crate::accounts::keys::Keys;
+
+const NONCE: usize = 16;
+const LENGTH: usize = NONCE + 32;
+
+/// Not a value but what can be done with its text, which lives in a cookie and a header.
+pub enum Csrf {}
+
+impl Csrf {
+    /// A new one; all that a session has are good.
+    pub fn mint(keys: &Keys, session: SessionId) -> String {
+        let nonce = random::<NONCE>();
+        let nonce = nonce.expose_secret();
+        let mac = keys.csrf().mac(&[session.0.as_bytes(), nonce]);
+        URL_SAFE_NO_PAD.encode([&nonce[..], &mac].concat())
+    }
+
+    /// Whether we made it for this session.
+    pub fn verify(keys: &Keys, session: SessionId, text: &str) -> bool {
+        let Some(bytes) = read::<LENGTH>("", text) else {
+            return false;
+        };
+        let (nonce, mac) = bytes.expose_secret().split_at(NONCE);
+        keys.csrf().verify(&[session.0.as_bytes(), nonce], mac)
+    }
+
+    /// Whether the header says what the cookie does, and both what we made for this session.
+    pub fn verify_pair(keys: &Keys, session: SessionId, header: &str, cookie: &str) -> bool {
+        let same: bool = header.as_bytes().ct_eq(cookie.as_bytes()).into();
+        same && Self::verify(keys, session, header)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::accounts::keys::tests::ring;
+
+    const MINE: SessionId = SessionId(Uuid::from_u128(1));
+    const OTHER: SessionId = SessionId(Uuid::from_u128(2));
+
+    #[test]
+    fn a_token_is_good_for_its_session_alone() {
+        let keys = ring("a");
+        let token = Csrf::mint(&keys, MINE);
+        assert_eq!(token.len(), 64);
+        assert_ne!(token, Csrf::mint(&keys, MINE));
+        assert!(Csrf::verify(&keys, MINE, &token));
+        assert!(!Csrf::verify(&keys, OTHER, &token));
+    }
+
+    #[test]
+    fn an_altered_one_is_refused() {
+        let keys = ring("a");
+        let token = Csrf::mint(&keys, MINE);
+        for at in 0..token.len() {
+            let other = if token.as_bytes()[at] == b'A' {
+                "B"
+            } else {
+                "A"
+            };
+            let mut altered = token.clone();
+            altered.replace_range(at..=at, other);
+            assert!(!Csrf::verify(&keys, MINE, &altered), "{altered}");
+        }
+        for wrong in ["", &token[1..], &format!("{token}AAAA")] {
+            assert!(!Csrf::verify(&keys, MINE, wrong));
+            assert!(!Csrf::verify_pair(&keys, MINE, wrong, wrong));
+        }
+    }
+
+    #[test]
+    fn header_and_cookie_say_the_same() {
+        let keys = ring("a");
+        let (one, two) = (Csrf::mint(&keys, MINE), Csrf::mint(&keys, MINE));
+        assert!(Csrf::verify_pair(&keys, MINE, &one, &one));
+        assert!(!Csrf::verify_pair(&keys, MINE, &one, &two));
+        assert!(!Csrf::verify_pair(&keys, MINE, &one, ""));
+        assert!(!Csrf::verify_pair(&keys, OTHER, &one, &one));
+    }
+
+    #[test]
+    fn keys_may_come_and_go() {
+        let token = Csrf::mint(&ring("a"), MINE);
+        assert!(Csrf::verify(&ring("ba"), MINE, &token));
+        assert!(!Csrf::verify(&ring("b"), MINE, &token));
+    }
+}
