@@ -398,7 +398,8 @@ async fn start(manifest: &std::path::Path) -> anyhow::Result<()> {
     let database = TestDatabase::new().await;
     let config = config(&[("EMPULSE_TRUSTED_DOCUMENTS", manifest.to_str().unwrap())]);
     let app = App::over(config, database.source.clone(), Metrics::detached()).await?;
-    let started = http::endpoint(&app, &std::sync::Arc::new(Standing::default())).map(|_| ());
+    let started =
+        http::endpoint(&app, &std::sync::Arc::new(Standing::default()), Vec::new()).map(|_| ());
     app.close().await;
     started
 }

@@ -104,7 +104,7 @@ async fn without_its_database_an_instance_lives_and_is_not_ready() {
     let config = config::read([OsString::from("empulse")].into_iter(), env.into_iter());
     let app = App::open(Arc::new(config.unwrap().config), Metrics::detached());
     let standing = Arc::new(Standing::default());
-    let endpoint = http::endpoint(&app.await.unwrap(), &standing).unwrap();
+    let endpoint = http::endpoint(&app.await.unwrap(), &standing, Vec::new()).unwrap();
     let ask = async |request: Request| -> (u16, Value) {
         let response = endpoint.get_response(request).await;
         let status = response.status().as_u16();

@@ -59,7 +59,7 @@ impl TestApp {
         let stop = CancellationToken::new();
         tokio::spawn(server::serve(
             listener,
-            http::endpoint(&app, &standing).unwrap(),
+            http::endpoint(&app, &standing, Vec::new()).unwrap(),
             stop.clone(),
             server::ServerLimits::default(),
             Metrics::detached(),
