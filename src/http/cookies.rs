@@ -10,15 +10,14 @@ use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
+use super::token;
+
 const REFRESH: &str = "__Host-refresh";
 const CSRF: &str = "__Host-csrf";
 const DEVICE: &str = "__Host-device";
 
 /// What a page sends beside the refresh cookie, to show that it could read the other one.
 pub const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
-
-/// Longer than any token of ours.
-const LONGEST: usize = 512;
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -89,15 +88,7 @@ fn only(headers: &HeaderMap, name: &str) -> Option<SecretString> {
         }
     }
     let value = std::str::from_utf8(found?).ok()?;
-    is_ours(value).then(|| value.into())
-}
-
-/// The alphabet of our tokens, none of which means anything in a header.
-fn is_ours(value: &str) -> bool {
-    (1..=LONGEST).contains(&value.len())
-        && value
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+    token::is_one(value).then(|| value.into())
 }
 
 /// A cookie that an answer sets, or takes away.
@@ -131,7 +122,7 @@ impl SetCookie {
             Self::NoCsrf => (CSRF, None, true, Some(Duration::ZERO)),
         };
         let value = value.map(ExposeSecret::expose_secret);
-        if value.is_some_and(|value| !is_ours(value)) {
+        if value.is_some_and(|value| !token::is_one(value)) {
             return Err(Unwritable(name));
         }
         let mut text = format!("{name}={}", value.unwrap_or_default());
@@ -220,7 +211,7 @@ mod tests {
             assert_eq!(text(Cookies::of(&sent(&[cookie])).refresh()), None);
         }
         let mut headers = HeaderMap::new();
-        let long = format!("{REFRESH}={}", "a".repeat(LONGEST + 1));
+        let long = format!("{REFRESH}={}", "a".repeat(513));
         headers.insert(header::COOKIE, long.try_into().unwrap());
         assert_eq!(text(Cookies::of(&headers).refresh()), None);
         let odd = HeaderValue::from_bytes(b"__Host-refresh=\xff\xfe").unwrap();
@@ -238,7 +229,14 @@ mod tests {
             text(Cookies::of(&headers).csrf(&headers)).is_some()
         };
         assert!(told(&["abc"]));
-        for wrong in [&[][..], &[""], &["abd"], &["abcd"], &["ab"], &["abc", "abc"]] {
+        for wrong in [
+            &[][..],
+            &[""],
+            &["abd"],
+            &["abcd"],
+            &["ab"],
+            &["abc", "abc"],
+        ] {
             assert!(!told(wrong), "{wrong:?}");
         }
         let mut only_header = HeaderMap::new();

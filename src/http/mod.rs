@@ -6,17 +6,22 @@ pub mod compression;
 pub mod cookies;
 pub mod correlation;
 pub mod cors;
+pub mod csrf;
 mod graphql;
 pub mod headers;
 mod health;
 mod keys;
 mod media_type;
 mod methods;
+mod origin;
 mod pages;
 pub mod refusal;
 pub mod server;
 pub mod shell;
+mod token;
+mod unwired;
 mod values;
+pub mod visitor;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,10 +34,14 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use url::Url;
 
 use self::cors::Cors;
+use self::csrf::Csrf;
 use self::graphql::GraphQl;
 use self::health::{Ready, live};
 use self::keys::WellKnownKeys;
 use self::methods::Methods;
+use self::pages::links;
+use self::pages::mail::MailPages;
+use self::pages::verify::Verify;
 use self::shell::{RequestFacts, Shell};
 use crate::accounts::PublicKey;
 use crate::app::App;
@@ -40,13 +49,15 @@ use crate::config::{Config, Environment};
 use crate::graphql::Api;
 use crate::telemetry;
 
-/// The routes, as metrics name them.
-const ROUTES: [&str; 5] = [
+/// The routes, as metrics name them, besides those of pages that are not always there.
+const ROUTES: [&str; 7] = [
     "/",
     "/.well-known/empulse-keys.json",
+    "/csrf",
     "/graphql",
     "/health/live",
     "/health/ready",
+    "/verify",
 ];
 
 /// What is known of this instance beside its dependencies.
@@ -76,11 +87,24 @@ pub fn endpoint(
 ) -> anyhow::Result<impl Endpoint<Output = Response> + use<>> {
     let api = Arc::new(Api::new(app.clone())?);
     let graphql = Arc::new(GraphQl::new(api, standing.clone()));
-    let routes = Route::new()
+    let cors = cors(&app.config);
+    let accounts = Arc::new(unwired::Unwired);
+    let csrf = Csrf::new(cors.clone(), standing.clone(), accounts.clone());
+    let verify = Arc::new(Verify::new(
+        &app.config,
+        cors.clone(),
+        standing.clone(),
+        accounts,
+    ));
+    let mail = MailPages::of(&app.config);
+    let index = pages::index(mail.is_some());
+    let mut routes = Route::new()
         .at(
             "/",
-            Methods::new().get(poem::endpoint::make_sync(|_| pages::index().response())),
+            Methods::new().get(poem::endpoint::make_sync(move |_| index.response())),
         )
+        .at("/csrf", Methods::new().get(csrf))
+        .at("/verify", Methods::new().get(verify.clone()).post(verify))
         .at(
             "/.well-known/empulse-keys.json",
             Methods::new().get(WellKnownKeys::new(keys)?),
@@ -94,17 +118,25 @@ pub fn endpoint(
             "/health/ready",
             Methods::new().get(Ready::new(app.clone(), standing.clone())),
         );
+    if !links::has_web_client(&app.config) {
+        routes = links::routes(routes);
+    }
+    if let Some(mail) = mail {
+        routes = mail.routes(routes);
+    }
     let metrics = app.metrics.clone();
     Ok(shell::wrap(
         routes,
         Shell {
             production: app.config.environment == Environment::Production,
-            cors: cors(&app.config),
+            cors,
             trusted_proxies: app.config.trusted_proxies.clone(),
             on_begin: Some(Arc::new(adopt_trace)),
             on_complete: Some(Arc::new(move |facts: &RequestFacts| {
                 let route = ROUTES
                     .into_iter()
+                    .chain(links::ROUTES)
+                    .chain(pages::mail::ROUTES)
                     .find(|route| facts.route.as_deref() == Some(*route));
                 let status = facts.status.map_or(499, |status| status.as_u16());
                 metrics.http_request(

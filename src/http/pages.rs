@@ -1,5 +1,11 @@
-//! The few pages for people: what this is, and the console. Each carries its style and script within and
-//! a policy that names both by hash, so that nothing else can load or run in it, whatever finds its way into its text.
+//! The few pages for people: what this is, the console, where mailed links lead, and in development the mails. Each
+//! carries its style and script within and a policy that names both by hash, so that nothing else can load or run in it,
+//! whatever finds its way into its text.
+
+pub mod links;
+pub mod mail;
+mod sheet;
+pub mod verify;
 
 use std::sync::LazyLock;
 
@@ -50,35 +56,41 @@ pub fn console() -> Page {
         let script = as_parsed(&[&CONSOLE_SCRIPTS[..], &[CONSOLE_START]].concat());
         Page {
             html: fill(CONSOLE, &[("style", &style), ("script", &script)]),
-            // Trusted types: the browser itself refuses to turn text into markup or code.
-            csp: format!(
-                "{}; connect-src 'self'; script-src {}; require-trusted-types-for 'script'; trusted-types 'none'",
-                policy(&style),
-                source(&script),
-            ),
+            csp: policy_with_script(&style, &script),
         }
     });
     PAGE.clone()
 }
 
-/// What this service is, and where to go from here.
-pub fn index() -> Page {
-    static PAGE: LazyLock<Page> = LazyLock::new(|| plain(INDEX));
-    PAGE.clone()
-}
-
-fn plain(template: &str) -> Page {
+/// What this service is, and where to go from here; to the mails too, where they can be read here.
+pub fn index(shows_mail: bool) -> Page {
+    const MAIL: &str = "<li><a href=\"/dev/mail\"><strong>Mail</strong> <span>What would have been sent: there is no \
+                        mail server in development.</span> <code>/dev/mail</code></a></li>";
     let style = as_parsed(&[PAGE_STYLE]);
+    let mail = if shows_mail { MAIL } else { "" };
     Page {
-        html: fill(template, &[("style", &style)]),
+        html: fill(INDEX, &[("style", &style), ("mail", mail)]),
         csp: policy(&style),
     }
 }
 
-/// The icon is the one picture, and stands in the page as data.
 fn policy(style: &str) -> String {
+    policy_with_forms(style, "'none'")
+}
+
+/// Trusted types: the browser itself refuses to turn text into markup or code.
+fn policy_with_script(style: &str, script: &str) -> String {
     format!(
-        "default-src 'none'; style-src {}; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "{}; connect-src 'self'; script-src {}; require-trusted-types-for 'script'; trusted-types 'none'",
+        policy(style),
+        source(script),
+    )
+}
+
+/// The icon is the one picture, and stands in the page as data.
+fn policy_with_forms(style: &str, forms: &str) -> String {
+    format!(
+        "default-src 'none'; style-src {}; img-src data:; base-uri 'none'; form-action {forms}; frame-ancestors 'none'",
         source(style),
     )
 }
@@ -122,8 +134,10 @@ fn fill(template: &str, parts: &[(&str, &str)]) -> String {
 mod tests {
     use super::*;
 
-    fn every_page() -> [Page; 2] {
-        [console(), index()]
+    fn every_page() -> Vec<Page> {
+        let mut pages = vec![console(), index(false), index(true)];
+        pages.extend(links::every_page());
+        pages
     }
 
     /// What stands between the only opening and closing tag of a name, if there is one.
@@ -194,9 +208,26 @@ mod tests {
     }
 
     #[test]
-    fn only_the_console_has_a_script() {
-        assert!(script(&console()).is_some());
-        assert!(!index().html.contains("<script"));
+    fn the_index_has_no_script() {
+        assert!(!index(true).html.contains("<script"));
+        assert!(
+            every_page()
+                .iter()
+                .all(|page| page.html.contains("<script") == script(page).is_some())
+        );
+    }
+
+    #[test]
+    fn a_script_runs_under_trusted_types_and_calls_nobody_else() {
+        for page in every_page() {
+            if script(&page).is_some() {
+                assert!(page.csp.contains("; connect-src 'self'; "));
+                assert!(
+                    page.csp
+                        .ends_with("; require-trusted-types-for 'script'; trusted-types 'none'")
+                );
+            }
+        }
     }
 
     #[test]
@@ -211,7 +242,12 @@ mod tests {
             }
             assert!(!style(&page).contains("url("));
             for target in html.split("href=\"").skip(1) {
-                assert!(target.starts_with('/') || target.starts_with("data:image/svg+xml,"));
+                let (target, _) = target.split_once('"').unwrap();
+                let leads_here = !target.contains(':') && !target.starts_with("//");
+                assert!(
+                    leads_here || target.starts_with("data:image/svg+xml,"),
+                    "{target}"
+                );
             }
         }
     }
@@ -235,27 +271,28 @@ mod tests {
 
     #[test]
     fn text_never_becomes_markup_or_code() {
-        let page = console();
-        let script = script(&page).expect("the console has a script");
-        for sink in [
-            "innerHTML",
-            "outerHTML",
-            "insertAdjacentHTML",
-            "document.write",
-            "eval(",
-            "Function(",
-            "'style'",
-        ] {
-            assert!(!script.contains(sink), "{sink} stands in the script");
+        let pages = every_page();
+        for script in pages.iter().filter_map(script) {
+            for sink in [
+                "innerHTML",
+                "outerHTML",
+                "insertAdjacentHTML",
+                "document.write",
+                "eval(",
+                "Function(",
+                "'style'",
+            ] {
+                assert!(!script.contains(sink), "{sink} stands in a script");
+            }
+            // Either would end or upset the element early, and the hash would be of other bytes.
+            assert!(!script.contains("<!--") && !script.contains("<script"));
         }
-        // Either would end or upset the element early, and the hash would be of other bytes.
-        assert!(!script.contains("<!--") && !script.contains("<script"));
     }
 
     #[test]
     fn every_marker_is_replaced() {
         for page in every_page() {
-            for name in ["style", "script", "title", "text"] {
+            for name in ["style", "script", "title", "text", "mail"] {
                 assert!(!page.html.contains(&format!("{{{{{name}}}}}")));
             }
         }

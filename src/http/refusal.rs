@@ -8,6 +8,7 @@ use poem::{
 use serde_json::json;
 
 use super::correlation::CorrelationId;
+use crate::graphql::ApiError;
 
 /// A refusal with this status, and the code that goes with it.
 pub fn refusal(status: StatusCode, message: &str) -> Response {
@@ -26,6 +27,42 @@ pub fn internal(id: &CorrelationId) -> Response {
             "extensions": { "code": "INTERNAL", "correlationId": id.as_str() },
         }),
     )
+}
+
+/// What the API's own errors are told as on a route that is not GraphQL's. What clients must not know goes to the log.
+pub fn api_refusal(error: &ApiError, id: &CorrelationId) -> Response {
+    report(error, id);
+    let mut response = match error {
+        ApiError::Internal(_) => internal(id),
+        _ => document(
+            error.status(),
+            json!({ "message": error.to_string(), "extensions": error.extensions() }),
+        ),
+    };
+    tell_retry(&mut response, error);
+    response
+}
+
+/// The log's part of an error.
+pub fn report(error: &ApiError, id: &CorrelationId) {
+    if let Some(cause) = error.cause() {
+        let (code, correlation_id) = (error.code(), id.as_str());
+        match error {
+            ApiError::Internal(_) => {
+                tracing::error!(code, cause, correlation_id, "a request failed");
+            }
+            _ => tracing::warn!(code, cause, correlation_id, "a request was refused"),
+        }
+    }
+}
+
+/// When to come back, where waiting helps.
+pub fn tell_retry(response: &mut Response, error: &ApiError) {
+    if let Some(seconds) = error.retry_after() {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
 }
 
 /// What a failed handler, extractor or route answers with.
