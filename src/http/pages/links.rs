@@ -169,10 +169,10 @@ mod tests {
     #[tokio::test]
     async fn what_the_address_says_never_stands_in_the_page() {
         for address in ROUTES {
-            let odd = format!("{address}?verified=%3Cscript%3Ealert&token=s3cret");
+            let odd = format!("{address}?verified=%3Cb%3Eodd-text&token=s3cret");
             let (_, page) = ask(Method::GET, odd.leak()).await;
             assert!(
-                !page.contains("alert") && !page.contains("s3cret"),
+                !page.contains("odd-text") && !page.contains("s3cret"),
                 "{address}"
             );
         }

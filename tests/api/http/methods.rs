@@ -6,11 +6,18 @@ use serde_json::json;
 use super::{GRAPHQL, JSON, get, send};
 use crate::support::TestApp;
 
-const ROUTES: [(&str, &str); 4] = [
+const ROUTES: [(&str, &str); 11] = [
     ("/", "GET, HEAD, OPTIONS"),
+    ("/confirm-email", "GET, HEAD, OPTIONS"),
+    ("/csrf", "GET, HEAD, OPTIONS"),
+    ("/dev/mail", "GET, HEAD, OPTIONS"),
     ("/graphql", "GET, HEAD, OPTIONS, POST"),
     ("/health/live", "GET, HEAD, OPTIONS"),
     ("/health/ready", "GET, HEAD, OPTIONS"),
+    ("/login", "GET, HEAD, OPTIONS"),
+    ("/reset-password", "GET, HEAD, OPTIONS"),
+    ("/undo-email", "GET, HEAD, OPTIONS"),
+    ("/verify", "GET, HEAD, OPTIONS, POST"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

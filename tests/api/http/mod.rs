@@ -10,6 +10,7 @@ mod failures;
 mod forms;
 mod health;
 mod methods;
+mod pages;
 mod refusals;
 mod shell;
 
