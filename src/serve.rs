@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::accounts::Keys;
+use crate::accounts::Accounts;
 use crate::app::App;
 use crate::config::Config;
 use crate::db::migrate;
@@ -45,8 +45,8 @@ pub async fn serve(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result
         app.metrics.observe_redis(move || redis.is_up());
     }
     let standing = Arc::new(Standing::default());
-    let keys = Keys::open(&app.config)?;
-    let endpoint = http::endpoint(&app, &standing, keys.public_keys())?;
+    let accounts = Accounts::open(app.clone())?;
+    let endpoint = http::endpoint(&accounts, &standing)?;
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
 

@@ -22,14 +22,13 @@ pub struct Client {
 #[derive(Debug, Clone, Default)]
 pub struct Cookies {
     pub refresh: Option<SecretString>,
-    pub csrf: Option<SecretString>,
     pub device: Option<SecretString>,
 }
 
 #[derive(Debug, Clone, Default)]
 pub struct CsrfProof {
-    /// `X-CSRF-Token`.
-    pub header: Option<SecretString>,
+    /// What the header `X-CSRF-Token` and the cookie say, if they say the same.
+    pub token: Option<SecretString>,
     /// Whether the request says that it comes from a page that may call.
     pub origin_is_allowed: bool,
 }

@@ -27,11 +27,8 @@ mod store;
 
 use std::sync::Arc;
 
-use anyhow::Context;
-
 use crate::app::App;
 
-pub use self::access::AccessFault;
 pub use self::actions::{
     Credentials, ProfileChange, RefreshWith, Registration, SignIn, SignedIn,
 };
@@ -43,7 +40,7 @@ pub use self::fault::{Fault, Mistake, MistakeCode};
 pub use self::jobs::register_jobs;
 pub use self::keys::PublicKey;
 pub use self::model::{
-    Account, AccountId, Principal, Role, Scope, Session, SessionId, Status, Tier, User, UserId,
+    Account, AccountId, MailPurpose, Principal, Role, Scope, Session, SessionId, Status, Tier, User, UserId,
 };
 
 pub use self::name::{DisplayName, NameFault};
@@ -55,7 +52,7 @@ pub use self::reads::{
 pub struct Accounts {
     app: Arc<App>,
     passwords: password::Passwords,
-    keys: Arc<keys::Keys>,
+    keys: keys::Keys,
     access: access::AccessTokens,
     challenges: challenge::Challenges,
 }
@@ -63,7 +60,7 @@ pub struct Accounts {
 impl Accounts {
     pub fn open(app: Arc<App>) -> anyhow::Result<Arc<Self>> {
         let config = &app.config;
-        let keys = Arc::new(keys::Keys::open(config).context("EMPULSE_SIGNING_KEYS")?);
+        let keys = keys::Keys::open(config)?;
         let audience = config.public_url.origin().ascii_serialization();
         Ok(Arc::new(Self {
             passwords: password::Passwords::open(config)?,

@@ -151,7 +151,7 @@ pub struct Principal {
     pub scopes: Option<BTreeSet<Scope>>,
 }
 
-stored! {
+stored_enum!(
     /// What a token in a mail is good for.
     MailPurpose {
         Verify = "VERIFY",
@@ -159,4 +159,4 @@ stored! {
         ChangeEmail = "CHANGE_EMAIL",
         UndoEmail = "UNDO_EMAIL",
     }
-}
+);

@@ -9,14 +9,18 @@ use poem::{Endpoint, Request as HttpRequest, Response};
 use serde::Deserialize;
 
 use super::body::{self, BodyError, BodyLimits};
-use super::client_address::ClientAddress;
+use super::cookies::{self, SetCookie};
 use super::correlation::CorrelationId;
+use super::cors::Cors;
 use super::headers::vary;
 use super::media_type::{self, Accepted};
 use super::values::{self, MOST_VALUES};
+use super::people::{self, Shown};
 use super::{Standing, pages};
-use crate::accounts::Actor;
-use crate::graphql::{Answer, Api, ApiError, Budget, Caller, Object, Reply, Request};
+use crate::accounts::{Accounts, Actor};
+use crate::graphql::{
+    Answer, Api, ApiError, Budget, Caller, CookieChange, Object, Reply, Request, STALE_TOKEN,
+};
 
 /// Bodies without files.
 const BODY_LIMIT: usize = 1_000_000;
@@ -31,6 +35,8 @@ const PREFLIGHTED: [&str; 4] = [
 
 pub struct GraphQl {
     api: Arc<Api>,
+    accounts: Arc<Accounts>,
+    cors: Cors,
     standing: Arc<Standing>,
     console: pages::Page,
 }
@@ -42,9 +48,16 @@ struct Asked {
 }
 
 impl GraphQl {
-    pub fn new(api: Arc<Api>, standing: Arc<Standing>) -> Self {
+    pub fn new(
+        api: Arc<Api>,
+        accounts: Arc<Accounts>,
+        cors: Cors,
+        standing: Arc<Standing>,
+    ) -> Self {
         Self {
             api,
+            accounts,
+            cors,
             standing,
             console: pages::console(),
         }
@@ -60,11 +73,18 @@ impl GraphQl {
                 StatusCode::BAD_REQUEST,
             );
         }
-        // A token that is not believed refuses the request, whatever it asks for.
-        let caller = match caller(&request, by_get) {
+        if request.headers().contains_key(header::AUTHORIZATION) && !self.standing.is_migrated() {
+            let error = not_migrated();
+            return transport(&error, error.status());
+        }
+        let caller = match self.caller(&request, by_get).await {
             Ok(caller) => caller,
-            Err(error) => return unauthenticated(&error),
+            Err(error) => return transport(&error, error.status()),
         };
+        // By GET there is nothing that signs in or out.
+        if by_get && caller.has_stale_token {
+            return unauthenticated();
+        }
         if by_get && wants_page(&request) {
             return self.console.response();
         }
@@ -79,6 +99,8 @@ impl GraphQl {
         let asked = match by_get {
             true => from_query(request.uri().query().unwrap_or_default()),
             false => match from_body(&mut request).await {
+                Ok(Err(_)) if caller.has_stale_token => return unauthenticated(),
+                Err(_) if caller.has_stale_token => return unauthenticated(),
                 Ok(asked) => asked,
                 Err(response) => return *response,
             },
@@ -95,12 +117,82 @@ impl GraphQl {
             }
         };
         if !self.standing.is_migrated() {
-            let error = ApiError::unavailable("the database is not up to date yet");
+            let error = not_migrated();
             return transport(&error, error.status());
         }
-        let reply = self.api.run(requests, &caller).await;
-        respond(&reply, is_batch, accepted)
+        let is_personal = caller.actor.account_id().is_some();
+        let mut reply = self.api.run(requests, caller).await;
+        let mut response = respond(&reply, is_batch, accepted);
+        let changes = std::mem::take(&mut reply.cookies);
+        let sets_cookies = !changes.is_empty();
+        if let Err(error) = set_cookies(changes, response.headers_mut()) {
+            let error = ApiError::internal(error);
+            return transport(&error, error.status());
+        }
+        if is_personal || sets_cookies {
+            let no_store = HeaderValue::from_static("no-store");
+            response.headers_mut().insert(header::CACHE_CONTROL, no_store);
+        }
+        response
     }
+
+    async fn caller(&self, request: &HttpRequest, only_queries: bool) -> Result<Caller, ApiError> {
+        let headers = request.headers();
+        let client = people::client(request, &self.cors);
+        let (actor, has_stale_token) =
+            match people::shown(&self.accounts, headers, &client).await? {
+                Shown::Actor(actor) => (actor, false),
+                Shown::Stale => (Actor::Anonymous, true),
+            };
+        let text = |name: &str| {
+            headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned)
+        };
+        let correlation_id = request.extensions().get::<CorrelationId>();
+        Ok(Caller {
+            actor,
+            has_stale_token,
+            client,
+            correlation_id: correlation_id
+                .map(|id| id.as_str().to_owned())
+                .unwrap_or_default(),
+            client_name: text("apollographql-client-name"),
+            client_version: text("apollographql-client-version"),
+            only_queries,
+        })
+    }
+}
+
+fn not_migrated() -> ApiError {
+    ApiError::unavailable("the database is not up to date yet")
+}
+
+fn set_cookies(changes: Vec<CookieChange>, answer: &mut HeaderMap) -> Result<(), cookies::Unwritable> {
+    for change in changes {
+        let cookies = match change {
+            CookieChange::SignedIn {
+                refresh,
+                kept,
+                csrf,
+                device,
+            } => {
+                let mut cookies = vec![
+                    SetCookie::Refresh {
+                        token: refresh,
+                        kept,
+                    },
+                    SetCookie::Csrf(csrf),
+                ];
+                cookies.extend(device.map(SetCookie::Device));
+                cookies
+            }
+            CookieChange::SignedOut => vec![SetCookie::NoRefresh, SetCookie::NoCsrf],
+        };
+        cookies::set(&cookies, answer)?;
+    }
+    Ok(())
 }
 
 impl Endpoint for GraphQl {
@@ -128,37 +220,6 @@ fn is_websocket(headers: &HeaderMap) -> bool {
     headers
         .get(header::UPGRADE)
         .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
-}
-
-/// Nobody can be signed in yet, so no token is valid; one that is sent must not be taken for none.
-fn caller(request: &HttpRequest, only_queries: bool) -> Result<Caller, ApiError> {
-    let headers = request.headers();
-    if headers.contains_key(header::AUTHORIZATION) {
-        return Err(ApiError::Unauthenticated(
-            "The access token is invalid or has expired.",
-        ));
-    }
-    let extensions = request.extensions();
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned)
-    };
-    Ok(Caller {
-        actor: Actor::Anonymous,
-        address: extensions
-            .get::<ClientAddress>()
-            .map(|address| address.limit_key())
-            .unwrap_or_default(),
-        correlation_id: extensions
-            .get::<CorrelationId>()
-            .map(|id| id.as_str().to_owned())
-            .unwrap_or_default(),
-        client_name: text("apollographql-client-name"),
-        client_version: text("apollographql-client-version"),
-        only_queries,
-    })
 }
 
 fn from_query(query: &str) -> Result<Asked, ApiError> {
@@ -288,6 +349,9 @@ fn respond(reply: &Reply, is_batch: bool, accepted: Accepted) -> Response {
     let headers = response.headers_mut();
     if let Some(error) = whole {
         tell_retry(headers, error);
+        if matches!(error, ApiError::Unauthenticated(_)) {
+            challenge(headers);
+        }
         if status == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
         }
@@ -331,13 +395,17 @@ fn transport(error: &ApiError, status: StatusCode) -> Response {
     response
 }
 
-fn unauthenticated(error: &ApiError) -> Response {
-    let mut response = transport(error, StatusCode::UNAUTHORIZED);
+fn unauthenticated() -> Response {
+    let error = ApiError::Unauthenticated(STALE_TOKEN);
+    let mut response = transport(&error, StatusCode::UNAUTHORIZED);
+    challenge(response.headers_mut());
+    response
+}
+
+/// What a client whose token was refused should do about it.
+fn challenge(headers: &mut HeaderMap) {
     let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
-    response
-        .headers_mut()
-        .insert(header::WWW_AUTHENTICATE, challenge);
-    response
+    headers.insert(header::WWW_AUTHENTICATE, challenge);
 }
 
 fn unsupported(message: &str) -> Response {

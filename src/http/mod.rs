@@ -15,11 +15,11 @@ mod media_type;
 mod methods;
 mod origin;
 mod pages;
+mod people;
 pub mod refusal;
 pub mod server;
 pub mod shell;
 mod token;
-mod unwired;
 mod values;
 pub mod visitor;
 
@@ -42,9 +42,9 @@ use self::methods::Methods;
 use self::pages::links;
 use self::pages::mail::MailPages;
 use self::pages::verify::Verify;
+use self::people::People;
 use self::shell::{RequestFacts, Shell};
-use crate::accounts::PublicKey;
-use crate::app::App;
+use crate::accounts::Accounts;
 use crate::config::{Config, Environment};
 use crate::graphql::Api;
 use crate::telemetry;
@@ -81,20 +81,25 @@ impl Standing {
 
 /// Everything that is answered on the API's address.
 pub fn endpoint(
-    app: &Arc<App>,
+    accounts: &Arc<Accounts>,
     standing: &Arc<Standing>,
-    keys: Vec<PublicKey>,
 ) -> anyhow::Result<impl Endpoint<Output = Response> + use<>> {
-    let api = Arc::new(Api::new(app.clone())?);
-    let graphql = Arc::new(GraphQl::new(api, standing.clone()));
+    let app = accounts.app();
+    let api = Arc::new(Api::new(accounts.clone())?);
     let cors = cors(&app.config);
-    let accounts = Arc::new(unwired::Unwired);
-    let csrf = Csrf::new(cors.clone(), standing.clone(), accounts.clone());
+    let graphql = Arc::new(GraphQl::new(
+        api,
+        accounts.clone(),
+        cors.clone(),
+        standing.clone(),
+    ));
+    let people = Arc::new(People(accounts.clone()));
+    let csrf = Csrf::new(cors.clone(), standing.clone(), people.clone());
     let verify = Arc::new(Verify::new(
         &app.config,
         cors.clone(),
         standing.clone(),
-        accounts,
+        people,
     ));
     let mail = MailPages::of(&app.config);
     let index = pages::index(mail.is_some());
@@ -107,7 +112,7 @@ pub fn endpoint(
         .at("/verify", Methods::new().get(verify.clone()).post(verify))
         .at(
             "/.well-known/empulse-keys.json",
-            Methods::new().get(WellKnownKeys::new(keys)?),
+            Methods::new().get(WellKnownKeys::new(accounts.public_keys())?),
         )
         .at(
             "/graphql",

@@ -8,7 +8,7 @@ use crate::accounts::client::Client;
 use crate::accounts::fault::Fault;
 use crate::accounts::jobs::AccountMail;
 use crate::accounts::model::Principal;
-use crate::accounts::secret::Purpose;
+use crate::accounts::model::MailPurpose;
 use crate::accounts::store;
 use crate::accounts::{Accounts, lifetimes};
 use crate::jobs;
@@ -35,18 +35,18 @@ impl Accounts {
             return Err(Fault::Internal("an account is gone while it is used".into()));
         };
         // The last one asked for counts.
-        store::void_tokens(&mut tx, account.id, Purpose::ChangeEmail).await?;
-        let change = self.new_mailed_token(Purpose::ChangeEmail, now + lifetimes::ADDRESS_CHANGE);
-        let undo = self.new_mailed_token(Purpose::UndoEmail, now + lifetimes::ADDRESS_UNDO);
+        store::void_tokens(&mut tx, account.id, MailPurpose::ChangeEmail).await?;
+        let change = self.new_mailed_token(MailPurpose::ChangeEmail, now + lifetimes::ADDRESS_CHANGE);
+        let undo = self.new_mailed_token(MailPurpose::UndoEmail, now + lifetimes::ADDRESS_UNDO);
         let (change_id, undo_id) = (change.id, undo.id);
-        let new_address = (new_email.as_written(), new_email.key());
-        store::add_token(&mut tx, change, account.id, new_address, now).await?;
+        let (written, key) = (new_email.as_written(), new_email.key());
+        store::add_token(&mut tx, change, account.id, (&written, &key), now).await?;
         let old_address = (account.email.as_str(), account.email_key.as_str());
         store::add_token(&mut tx, undo, account.id, old_address, now).await?;
         jobs::enqueue(&mut tx, &AccountMail::AddressChange { token: change_id }).await?;
         let told = AccountMail::AddressChangeTold {
             token: undo_id,
-            new_email: new_email.as_written().to_owned(),
+            new_email: written,
         };
         jobs::enqueue(&mut tx, &told).await?;
         tx.commit().await?;

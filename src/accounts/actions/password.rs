@@ -9,7 +9,8 @@ use crate::accounts::email::EmailAddress;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::AccountMail;
 use crate::accounts::model::{Account, Ending, Principal, SessionId};
-use crate::accounts::secret::{Mailed, Purpose};
+use crate::accounts::model::MailPurpose;
+use crate::accounts::secret::Mailed;
 use crate::accounts::store;
 use crate::accounts::{Accounts, lifetimes, quotas};
 use crate::db::Tx;
@@ -21,12 +22,12 @@ impl Accounts {
         let app = &self.app;
         let email = parse_email(email, "email")?;
         quotas::charge(app, quotas::RESETS_BY_ADDRESS, &client.limit_key).await?;
-        quotas::charge(app, quotas::RESETS_OF_ACCOUNT, email.key()).await?;
+        quotas::charge(app, quotas::RESETS_OF_ACCOUNT, &email.key()).await?;
         let now = app.clock.now();
-        let new = self.new_mailed_token(Purpose::ResetPassword, now + lifetimes::PASSWORD_RESET);
+        let new = self.new_mailed_token(MailPurpose::ResetPassword, now + lifetimes::PASSWORD_RESET);
         let token = new.id;
         let mut tx = app.db.begin().await?;
-        store::add_token_by_address(&mut tx, new, email.key(), false, now).await?;
+        store::add_token_by_address(&mut tx, new, &email.key(), false, now).await?;
         jobs::enqueue(&mut tx, &AccountMail::PasswordReset { token }).await?;
         tx.commit().await?;
         Ok(())
@@ -42,7 +43,7 @@ impl Accounts {
         let now = self.app.clock.now();
         let found = store::peek_token(&self.app.db, hash, now).await?;
         let (_, account) = found
-            .filter(|(token, _)| token.purpose == Purpose::ResetPassword.as_str())
+            .filter(|(token, _)| token.purpose == MailPurpose::ResetPassword)
             .ok_or_else(unknown)?;
         let email = EmailAddress::parse(&account.email).ok();
         let name = &account.display_name;
@@ -108,7 +109,7 @@ impl Accounts {
         store::set_password(tx, account.id, password_hash, now).await?;
         store::end_sessions(tx, account.id, but, Ending::PasswordChanged, now).await?;
         store::forget_devices(tx, account.id, 0).await?;
-        for purpose in [Purpose::ResetPassword, Purpose::ChangeEmail] {
+        for purpose in [MailPurpose::ResetPassword, MailPurpose::ChangeEmail] {
             store::void_tokens(tx, account.id, purpose).await?;
         }
         let mail = AccountMail::PasswordChanged {

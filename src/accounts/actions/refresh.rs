@@ -10,7 +10,7 @@ use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::AccountMail;
 use crate::accounts::model::{Ending, SessionId};
-use crate::accounts::secret::{Csrf, RefreshToken, same};
+use crate::accounts::secret::{Csrf, RefreshToken};
 use crate::accounts::store::{self, Family, Turn};
 use crate::accounts::{Accounts, lifetimes};
 use crate::jobs;
@@ -35,7 +35,7 @@ impl Accounts {
         let child = presented.child(&self.keys);
         let turn = Turn {
             session: presented.session(),
-            generation: i32::try_from(presented.generation()).map_err(|_| unknown())?,
+            generation: presented.generation(),
             presented: presented.hash(),
             child: child.hash(),
             by_cookie,
@@ -88,8 +88,7 @@ impl Accounts {
         presented: &RefreshToken,
         now: DateTime<Utc>,
     ) -> Repeated {
-        let generation = i64::from(presented.generation());
-        let newest = i64::from(family.generation);
+        let (generation, newest) = (presented.generation(), family.generation);
         if generation >= newest {
             // It would be the newest, or one that was never given out.
             return Repeated::Never;
@@ -101,10 +100,8 @@ impl Accounts {
             .is_some_and(|rotated_at| now < rotated_at + lifetimes::REFRESH_GRACE);
         if is_parent && is_in_time {
             // By whichever key was the first then.
-            let child = presented
-                .children(&self.keys)
-                .into_iter()
-                .find(|child| child.hash()[..] == family.token_hash[..]);
+            let newest = family.token_hash[..].try_into().ok();
+            let child = newest.and_then(|hash| presented.child_of_hash(&self.keys, hash));
             if let Some(child) = child {
                 return Repeated::JustNow(child);
             }
@@ -135,13 +132,12 @@ impl Accounts {
                 "The request's Origin is missing or not among those that may use the cookie.",
             ));
         }
-        let (Some(header), Some(cookie)) = (&proof.header, &client.cookies.csrf) else {
+        let Some(token) = &proof.token else {
             return Err(Fault::Csrf(
                 "The refresh cookie needs the header X-CSRF-Token, equal to the cookie __Host-csrf; GET /csrf gives both.",
             ));
         };
-        let header = header.expose_secret();
-        if !same(header, cookie.expose_secret()) || !Csrf::verify(&self.keys, session, header) {
+        if !Csrf::verify(&self.keys, session, token.expose_secret()) {
             return Err(Fault::Csrf(
                 "X-CSRF-Token is not that of this session; GET /csrf gives it.",
             ));
@@ -150,8 +146,8 @@ impl Accounts {
     }
 
     /// A CSRF token for the session of the refresh cookie, if that may go on.
-    pub async fn csrf_token(&self, client: &Client) -> Result<Option<SecretString>, Fault> {
-        let Some(presented) = self.presented(client.cookies.refresh.as_ref()) else {
+    pub async fn csrf_token(&self, refresh: &SecretString) -> Result<Option<SecretString>, Fault> {
+        let Some(presented) = self.presented(Some(refresh)) else {
             return Ok(None);
         };
         let now = self.app.clock.now();

@@ -1,7 +1,5 @@
 //! Opening an account. The answer, and the work, are the same whether or not the address is known.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
@@ -11,7 +9,8 @@ use crate::accounts::email::EmailAddress;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::AccountMail;
 use crate::accounts::name::DisplayName;
-use crate::accounts::secret::{Mailed, Purpose};
+use crate::accounts::model::MailPurpose;
+use crate::accounts::secret::Mailed;
 use crate::accounts::store::{self, NewAccount, NewMailedToken};
 use crate::accounts::{AccountId, Accounts, lifetimes, quotas};
 use crate::db::Tx;
@@ -66,13 +65,13 @@ impl Accounts {
         let mut tx = app.db.begin().await?;
         let new = NewAccount {
             id: AccountId(Uuid::now_v7()),
-            email: email.as_written().to_owned(),
-            email_key: email.key().to_owned(),
+            email: email.as_written(),
+            email_key: email.key(),
             display_name: name.as_str().to_owned(),
             password_hash: password_hash.as_str().to_owned(),
         };
         store::open_account(&mut tx, new, now).await?;
-        self.mail_verification(&mut tx, email.key(), now).await?;
+        self.mail_verification(&mut tx, &email.key(), now).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -88,7 +87,7 @@ impl Accounts {
         .await?;
         let now = self.app.clock.now();
         let mut tx = self.app.db.begin().await?;
-        self.mail_verification(&mut tx, email.key(), now).await?;
+        self.mail_verification(&mut tx, &email.key(), now).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -100,7 +99,7 @@ impl Accounts {
         email_key: &str,
         now: DateTime<Utc>,
     ) -> Result<(), Fault> {
-        let new = self.new_mailed_token(Purpose::Verify, now + lifetimes::VERIFICATION);
+        let new = self.new_mailed_token(MailPurpose::Verify, now + lifetimes::VERIFICATION);
         let token = new.id;
         store::add_token_by_address(tx, new, email_key, true, now).await?;
         let mail = AccountMail::Verification {
@@ -114,14 +113,14 @@ impl Accounts {
     /// The database gets the hash of a token; what is mailed is derived from its id when the mail is written.
     pub(in crate::accounts) fn new_mailed_token(
         &self,
-        purpose: Purpose,
+        purpose: MailPurpose,
         expires_at: DateTime<Utc>,
     ) -> NewMailedToken {
         let id = Uuid::now_v7();
         NewMailedToken {
             id,
             purpose,
-            token_hash: Mailed::derive(&self.keys, purpose, id).hash(),
+            token_hash: Mailed::derive(&self.keys, purpose, id).1,
             expires_at,
         }
     }
@@ -155,6 +154,3 @@ pub(in crate::accounts) fn parse_email(
     EmailAddress::parse(text)
         .map_err(|fault| Mistake::new(MistakeCode::InvalidEmail, fault.to_string()).of(field))
 }
-
-/// Shared by all who only need it to be there.
-pub(in crate::accounts) type Shared<T> = Arc<T>;

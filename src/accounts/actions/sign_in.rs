@@ -53,19 +53,19 @@ pub struct Credentials {
 impl Accounts {
     pub async fn sign_in(&self, input: SignIn, client: &Client) -> Result<SignedIn, Fault> {
         let app = &self.app;
-        let email = parse_email(&input.email, "email")?;
+        let email_key = parse_email(&input.email, "email")?.key();
         quotas::charge(app, quotas::SIGN_INS, &client.limit_key).await?;
         let presented = match input.by_cookie {
             true => client.cookies.device.as_ref().or(input.device_token.as_ref()),
             false => input.device_token.as_ref(),
         };
-        let device_hash = presented.and_then(|token| Device::hash_of(token.expose_secret()));
-        let facts = store::sign_in_facts(&app.db, email.key(), device_hash).await?;
+        let device = presented.and_then(|token| Device::parse(token.expose_secret()));
+        let facts = store::sign_in_facts(&app.db, &email_key, device.map(|device| device.hash())).await?;
         let device = facts.as_ref().and_then(|(_, _, device)| *device);
         let known = device.map_or(Known::Nobody, Known::Device);
         let challenge = Challenge::Solution(input.challenge.as_deref());
         let attempt = self
-            .attempt(email.key(), known, challenge, client)
+            .attempt(&email_key, known, challenge, client)
             .await?;
         let kept = facts.as_ref().map(|(_, hash, _)| hash.as_str());
         let verified = self
@@ -73,7 +73,7 @@ impl Accounts {
             .verify(input.password.expose_secret(), kept)
             .await?;
         let Some((account, kept, _)) = facts.filter(|_| verified.matches) else {
-            self.failed(&attempt, email.key()).await?;
+            self.failed(&attempt, &email_key).await?;
             return Err(wrong().into());
         };
         let mut tx = app.db.begin().await?;
@@ -107,7 +107,7 @@ impl Accounts {
     ) -> Result<SignedIn, Fault> {
         let now = self.app.clock.now();
         let session = SessionId(Uuid::now_v7());
-        let refresh = RefreshToken::first(&self.keys, session);
+        let refresh = RefreshToken::first(session);
         let expires_at = now
             + match input.remember {
                 true => lifetimes::REMEMBERED,
@@ -134,7 +134,7 @@ impl Accounts {
                 None
             }
             None => {
-                let token = Device::new();
+                let token = Device::random();
                 let agent = client.user_agent.clone();
                 let is_first =
                     store::add_device(tx, account.id, token.hash(), agent, now).await?;
@@ -176,7 +176,7 @@ impl Accounts {
         let access_expires_at = (now + lifetimes::ACCESS_TOKEN).min(delivery.expires_at);
         let access_token = self
             .access
-            .mint(Claims {
+            .mint(&Claims {
                 account: account.id,
                 session,
                 roles: &account.roles,
@@ -187,7 +187,7 @@ impl Accounts {
         Ok(Credentials {
             access_token: access_token.into(),
             access_expires_at,
-            refresh_token: refresh.text(),
+            refresh_token: refresh.text(&self.keys),
             refresh_expires_at: delivery.expires_at,
             csrf_token: Csrf::mint(&self.keys, session).into(),
             device_token,

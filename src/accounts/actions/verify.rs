@@ -7,7 +7,8 @@ use crate::accounts::Accounts;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::AccountMail;
 use crate::accounts::model::{Ending, Status};
-use crate::accounts::secret::{Mailed, Purpose};
+use crate::accounts::model::MailPurpose;
+use crate::accounts::secret::Mailed;
 use crate::accounts::store::{self, MailedToken};
 use crate::db::Tx;
 use crate::jobs;
@@ -21,18 +22,15 @@ impl Accounts {
         let now = self.app.clock.now();
         let mut tx = self.app.db.begin().await?;
         let token = store::take_token(&mut tx, hash, now).await?;
-        let done = match token.as_ref().map(|token| token.purpose.as_str()) {
-            Some(purpose) if purpose == Purpose::Verify.as_str() => {
-                confirm(&mut tx, token, now).await?
-            }
-            Some(purpose) if purpose == Purpose::ChangeEmail.as_str() => {
-                change(&mut tx, token, now).await?
-            }
-            Some(purpose) if purpose == Purpose::UndoEmail.as_str() => {
-                undo(&mut tx, token, now).await?
-            }
-            // Of another kind: it stays good for what it is for.
-            _ => false,
+        let done = match &token {
+            None => false,
+            Some(token) => match token.purpose {
+                MailPurpose::Verify => confirm(&mut tx, token, now).await?,
+                MailPurpose::ChangeEmail => change(&mut tx, token, now).await?,
+                MailPurpose::UndoEmail => undo(&mut tx, token, now).await?,
+                // Not used up: it stays good for what it is for.
+                MailPurpose::ResetPassword => false,
+            },
         };
         if !done {
             return Err(unknown().into());
@@ -44,10 +42,9 @@ impl Accounts {
 
 async fn confirm(
     tx: &mut Tx<'_>,
-    token: Option<MailedToken>,
+    token: &MailedToken,
     now: DateTime<Utc>,
 ) -> Result<bool, Fault> {
-    let Some(token) = token else { return Ok(false) };
     let Some((before, _)) = store::hold_account(tx, token.account_id).await? else {
         return Ok(false);
     };
@@ -65,10 +62,9 @@ async fn confirm(
 
 async fn change(
     tx: &mut Tx<'_>,
-    token: Option<MailedToken>,
+    token: &MailedToken,
     now: DateTime<Utc>,
 ) -> Result<bool, Fault> {
-    let Some(token) = token else { return Ok(false) };
     let account = token.account_id;
     let held = store::hold_account(tx, account).await?;
     if held.is_none_or(|(account, _)| account.status != Status::Active) {
@@ -86,10 +82,9 @@ async fn change(
 /// no link of theirs counts.
 async fn undo(
     tx: &mut Tx<'_>,
-    token: Option<MailedToken>,
+    token: &MailedToken,
     now: DateTime<Utc>,
 ) -> Result<bool, Fault> {
-    let Some(token) = token else { return Ok(false) };
     let account = token.account_id;
     if store::hold_account(tx, account).await?.is_none() {
         return Ok(false);
@@ -100,9 +95,9 @@ async fn undo(
         Err(error) => return Err(error.into()),
     }
     for purpose in [
-        Purpose::ChangeEmail,
-        Purpose::UndoEmail,
-        Purpose::ResetPassword,
+        MailPurpose::ChangeEmail,
+        MailPurpose::UndoEmail,
+        MailPurpose::ResetPassword,
     ] {
         store::void_tokens(tx, account, purpose).await?;
     }

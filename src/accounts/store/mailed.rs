@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{Hash, account_columns};
 use crate::accounts::model::{Account, AccountId, AccountSql};
-use crate::accounts::secret::Purpose;
+use crate::accounts::model::MailPurpose;
 use crate::db::{Db, Error, Freshness, Statement, Tx};
 
 /// A link that went out by mail.
@@ -13,17 +13,18 @@ use crate::db::{Db, Error, Freshness, Statement, Tx};
 pub struct MailedToken {
     pub id: Uuid,
     pub account_id: AccountId,
-    pub purpose: String,
+    pub purpose: MailPurpose,
+    pub token_hash: Vec<u8>,
     pub email: String,
     pub email_key: String,
     pub created_at: DateTime<Utc>,
 }
 
-type MailedTokenSql = (SqlUuid, SqlUuid, Text, Text, Text, Timestamptz);
+type MailedTokenSql = (SqlUuid, SqlUuid, Text, Binary, Text, Text, Timestamptz);
 
 pub struct NewMailedToken {
     pub id: Uuid,
-    pub purpose: Purpose,
+    pub purpose: MailPurpose,
     pub token_hash: Hash,
     pub expires_at: DateTime<Utc>,
 }
@@ -96,7 +97,7 @@ pub async fn add_token(
 pub async fn void_tokens(
     tx: &mut Tx<'_>,
     account: AccountId,
-    purpose: Purpose,
+    purpose: MailPurpose,
 ) -> Result<usize, Error> {
     let write = Statement::<()>::new("delete from mailed_tokens where account_id = ")
         .bind::<SqlUuid, _>(account)
@@ -115,7 +116,7 @@ pub async fn take_token(
         .bind::<Binary, _>(token_hash.to_vec())
         .text(" and expires_at > ")
         .bind::<Timestamptz, _>(now)
-        .text(" returning id, account_id, purpose, email, email_key, created_at");
+        .text(" returning id, account_id, purpose, token_hash, email, email_key, created_at");
     tx.first(&write).await
 }
 
@@ -126,7 +127,7 @@ pub async fn peek_token(
     now: DateTime<Utc>,
 ) -> Result<Option<(MailedToken, Account)>, Error> {
     let read = Statement::<(MailedTokenSql, AccountSql)>::new(concat!(
-        "select t.id, t.account_id, t.purpose, t.email, t.email_key, t.created_at, ",
+        "select t.id, t.account_id, t.purpose, t.token_hash, t.email, t.email_key, t.created_at, ",
         account_columns!(),
         " from mailed_tokens t join accounts a on a.id = t.account_id where t.token_hash = "
     ))
@@ -143,7 +144,7 @@ pub async fn token_to_mail(
     now: DateTime<Utc>,
 ) -> Result<Option<(MailedToken, Account)>, Error> {
     let read = Statement::<(MailedTokenSql, AccountSql)>::new(concat!(
-        "select t.id, t.account_id, t.purpose, t.email, t.email_key, t.created_at, ",
+        "select t.id, t.account_id, t.purpose, t.token_hash, t.email, t.email_key, t.created_at, ",
         account_columns!(),
         " from mailed_tokens t join accounts a on a.id = t.account_id where t.id = "
     ))
@@ -151,17 +152,6 @@ pub async fn token_to_mail(
     .text(" and t.expires_at > ")
     .bind::<Timestamptz, _>(now);
     Ok(db.load(Freshness::Current, &read).await?.into_iter().next())
-}
-
-/// The keys may have changed since a token was made: it counts as it is mailed.
-pub async fn rehash_token(db: &Db, id: Uuid, token_hash: Hash) -> Result<usize, Error> {
-    let write = Statement::<()>::new("update mailed_tokens set token_hash = ")
-        .bind::<Binary, _>(token_hash.to_vec())
-        .text(" where id = ")
-        .bind::<SqlUuid, _>(id)
-        .text(" and token_hash <> ")
-        .bind::<Binary, _>(token_hash.to_vec());
-    db.execute(&write).await
 }
 
 /// Addresses that wait to be confirmed, of several accounts.
