@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::password::PasswordError;
 use crate::db;
 use crate::stored_enum;
 
@@ -80,6 +81,15 @@ pub enum Fault {
 impl From<Mistake> for Fault {
     fn from(mistake: Mistake) -> Self {
         Self::Mistakes(vec![mistake])
+    }
+}
+
+impl From<PasswordError> for Fault {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::Busy => Self::Unavailable(error.to_string()),
+            PasswordError::Failed(_) => Self::Internal(error.to_string()),
+        }
     }
 }
 

@@ -65,7 +65,7 @@ impl Accounts {
         Ok(Arc::new(Self {
             passwords: password::Passwords::open(config)?,
             access: access::AccessTokens::new(keys.clone(), audience),
-            challenges: challenge::Challenges::open(config, keys.challenge_secrets())?,
+            challenges: challenge::Challenges::open(config, keys.challenge().macs(&[]).collect())?,
             keys,
             app,
         }))

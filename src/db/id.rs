@@ -94,9 +94,12 @@ macro_rules! typed_id {
             PartialOrd,
             Ord,
             Hash,
+            serde::Serialize,
+            serde::Deserialize,
             diesel::expression::AsExpression,
             diesel::deserialize::FromSqlRow,
         )]
+        #[serde(transparent)]
         #[diesel(sql_type = diesel::sql_types::Uuid)]
         pub struct $name(pub uuid::Uuid);
 

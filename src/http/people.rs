@@ -25,7 +25,7 @@ pub fn client(request: &Request, cors: &Cors) -> Client {
     let user_agent = headers.get(header::USER_AGENT);
     Client {
         limit_key: address
-            .map(ClientAddress::limit_key)
+            .map(|address| address.limit_key())
             .unwrap_or_default(),
         address: address.map(|address| address.0),
         user_agent: user_agent

@@ -13,6 +13,7 @@ use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::AccountMail;
 use crate::accounts::model::{Account, SessionId, Status};
+use crate::accounts::password::PasswordHash;
 use crate::accounts::secret::{Csrf, Device, RefreshToken};
 use crate::accounts::store::{self, NewSession};
 use crate::accounts::{Accounts, lifetimes, quotas};
@@ -67,10 +68,11 @@ impl Accounts {
         let attempt = self
             .attempt(&email_key, known, challenge, client)
             .await?;
-        let kept = facts.as_ref().map(|(_, hash, _)| hash.as_str());
+        let stored = facts.as_ref();
+        let stored = stored.map(|(_, hash, _)| PasswordHash::stored(hash.as_str()));
         let verified = self
             .passwords
-            .verify(input.password.expose_secret(), kept)
+            .verify(input.password.expose_secret(), stored.as_ref())
             .await?;
         let Some((account, kept, _)) = facts.filter(|_| verified.matches) else {
             self.failed(&attempt, &email_key).await?;
@@ -212,9 +214,10 @@ impl Accounts {
         let attempt = self
             .attempt(&account.email_key, known, Challenge::CannotBeAsked, client)
             .await?;
+        let stored = PasswordHash::stored(kept.as_str());
         let verified = self
             .passwords
-            .verify(password.expose_secret(), Some(&kept))
+            .verify(password.expose_secret(), Some(&stored))
             .await?;
         if !verified.matches {
             self.failed(&attempt, &account.email_key).await?;

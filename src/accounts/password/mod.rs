@@ -77,11 +77,11 @@ impl Passwords {
         })
     }
 
-    /// Whether somebody of this address and name may have this password.
+    /// Whether somebody of this address, as far as it is known, and name may have this password.
     pub fn check(
         &self,
         password: &str,
-        email: &EmailAddress,
+        email: Option<&EmailAddress>,
         name: &str,
     ) -> Result<NewPassword, PasswordFault> {
         if password.chars().nth(LONGEST_UNCOMPOSED).is_some() {
@@ -100,9 +100,11 @@ impl Passwords {
         if holds(&letters, name) {
             return Err(PasswordFault::HoldsName);
         }
-        let (mailbox, _tag) = email.local().split_once('+').unwrap_or((email.local(), ""));
-        if holds(&letters, mailbox) || holds(&letters, &email.as_written()) {
-            return Err(PasswordFault::HoldsAddress);
+        if let Some(email) = email {
+            let (mailbox, _tag) = email.local().split_once('+').unwrap_or((email.local(), ""));
+            if holds(&letters, mailbox) || holds(&letters, &email.as_written()) {
+                return Err(PasswordFault::HoldsAddress);
+            }
         }
         if self.breached.holds(text) {
             return Err(PasswordFault::Compromised);
