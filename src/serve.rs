@@ -22,6 +22,9 @@ use crate::worker;
 /// A database that is away when the service starts is asked for again so often.
 const DATABASE_RETRY: Duration = Duration::from_millis(500);
 
+/// How long mutations are waited for whose client has left, after all others are done.
+const LAST_WRITES: Duration = Duration::from_secs(10);
+
 pub async fn serve(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result<()> {
     let listener = TcpListener::bind(config.listen)
         .await
@@ -40,6 +43,8 @@ pub async fn serve(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result
         .observe_database_connections(Arc::new(move |observe| {
             let (in_use, idle) = observed.db.connections();
             observe("primary", in_use, idle);
+            let (in_use, idle) = observed.db.own_connections();
+            observe("primary, for writing", in_use, idle);
         }));
     if let Some(redis) = app.redis.clone() {
         app.metrics.observe_redis(move || redis.is_up());
@@ -81,8 +86,8 @@ pub async fn serve(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result
             Ok(()) => {
                 // Not before: its tables are the migrations' work.
                 if app.config.jobs {
-                    let (app, stop) = (app.clone(), stop.clone());
-                    tasks.spawn(async move { worker::run(&app, stop).await });
+                    let (accounts, stop) = (accounts.clone(), stop.clone());
+                    tasks.spawn(async move { worker::run(&accounts, stop).await });
                 }
                 asked.await
             }
@@ -102,6 +107,11 @@ pub async fn serve(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result
     }
     tasks.close();
     tasks.wait().await;
+    // Those whose client has left. Each is bounded by the limits on what it waits for.
+    app.writes.close();
+    if tokio::time::timeout(LAST_WRITES, app.writes.wait()).await.is_err() {
+        tracing::warn!("some mutations did not come to their end in time");
+    }
     app.close().await;
     tracing::info!("stopped");
     served
@@ -110,6 +120,7 @@ pub async fn serve(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result
 /// `empulse worker`: background jobs alone.
 pub async fn work(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result<()> {
     let app = App::open(config, telemetry.metrics()).await?;
+    let accounts = Accounts::open(app.clone())?;
     let stop = CancellationToken::new();
     let standing = Standing::default();
     let mut asked = std::pin::pin!(stop_asked());
@@ -119,7 +130,7 @@ pub async fn work(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result<
     };
     let worked = match ready {
         Ok(true) => {
-            let work = worker::run(&app, stop.clone());
+            let work = worker::run(&accounts, stop.clone());
             let stops = async {
                 let asked = asked.await;
                 tracing::info!("stopping: jobs that run are finished, new ones are not taken");

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use empulse::accounts::Actor;
+use empulse::accounts::{Actor, Client};
 use empulse::graphql::{Api, Caller, Request};
 use serde_json::{Value, json};
 
@@ -336,10 +336,14 @@ async fn what_means_harm_runs_nothing_and_costs_nothing() {
 async fn how_long_refusals_take_is_told() {
     const TIMES: u32 = 5;
     let app = TestApp::new().await;
-    let api = Api::new(app.app.clone()).unwrap();
+    let api = Api::new(app.accounts.clone()).unwrap();
     let caller = Caller {
         actor: Actor::Anonymous,
-        address: "198.51.100.1".into(),
+        has_stale_token: false,
+        client: Client {
+            limit_key: "198.51.100.1".into(),
+            ..Client::default()
+        },
         correlation_id: "how-long".into(),
         client_name: None,
         client_version: None,
@@ -351,7 +355,7 @@ async fn how_long_refusals_take_is_told() {
         for _ in 0..TIMES {
             let request: Request = serde_json::from_value(body.clone()).unwrap();
             let started = Instant::now();
-            let reply = api.run(vec![request], &caller).await;
+            let reply = api.run(vec![request], caller.clone()).await;
             took = took.min(started.elapsed());
             assert!(reply.answers[0].refusal().is_some(), "{name}");
         }

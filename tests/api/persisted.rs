@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use empulse::accounts::Accounts;
 use empulse::app::App;
 use empulse::http::{self, Standing};
 use empulse::telemetry::Metrics;
@@ -398,8 +399,8 @@ async fn start(manifest: &std::path::Path) -> anyhow::Result<()> {
     let database = TestDatabase::new().await;
     let config = config(&[("EMPULSE_TRUSTED_DOCUMENTS", manifest.to_str().unwrap())]);
     let app = App::over(config, database.source.clone(), Metrics::detached()).await?;
-    let started =
-        http::endpoint(&app, &std::sync::Arc::new(Standing::default()), Vec::new()).map(|_| ());
+    let accounts = Accounts::open(app.clone())?;
+    let started = http::endpoint(&accounts, &std::sync::Arc::new(Standing::default())).map(|_| ());
     app.close().await;
     started
 }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use empulse::accounts::Accounts;
 use empulse::app::App;
 use empulse::config;
 use empulse::http::{self, Standing};
@@ -104,7 +105,7 @@ async fn without_its_database_an_instance_lives_and_is_not_ready() {
     let config = config::read([OsString::from("empulse")].into_iter(), env.into_iter());
     let app = App::open(Arc::new(config.unwrap().config), Metrics::detached());
     let standing = Arc::new(Standing::default());
-    let endpoint = http::endpoint(&app.await.unwrap(), &standing, Vec::new()).unwrap();
+    let endpoint = http::endpoint(&Accounts::open(app.await.unwrap()).unwrap(), &standing).unwrap();
     let ask = async |request: Request| -> (u16, Value) {
         let response = endpoint.get_response(request).await;
         let status = response.status().as_u16();

@@ -1,6 +1,6 @@
 //! A database for each test: the embedded engine, or one made from a template on the server that `DATABASE_URL` names.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use empulse::db::{Server, Source, migrate};
 use secrecy::SecretString;
@@ -10,7 +10,13 @@ pub struct TestDatabase {
     pub source: Source,
     /// How a process of its own would reach it; none for the embedded engine.
     pub url: Option<String>,
-    server: Option<(Server, String)>,
+    server: Option<Arc<Dropped>>,
+}
+
+/// Dropped on the server when nobody uses it any more.
+struct Dropped {
+    server: Server,
+    name: String,
 }
 
 static SAID: OnceLock<()> = OnceLock::new();
@@ -28,6 +34,15 @@ impl TestDatabase {
                 });
                 Self::embedded().await
             }
+        }
+    }
+
+    /// The same database, for another instance.
+    pub fn again(&self) -> Self {
+        Self {
+            source: self.source.clone(),
+            url: self.url.clone(),
+            server: self.server.clone(),
         }
     }
 
@@ -62,16 +77,14 @@ impl TestDatabase {
         Self {
             source: Source::Server(server.clone().database(&name)),
             url: Some(own.into()),
-            server: Some((server, name)),
+            server: Some(Arc::new(Dropped { server, name })),
         }
     }
 }
 
-impl Drop for TestDatabase {
+impl Drop for Dropped {
     fn drop(&mut self) {
-        let Some((server, name)) = self.server.take() else {
-            return;
-        };
+        let (server, name) = (self.server.clone(), self.name.clone());
         // A thread and a runtime of its own: the test's may be ending, and a test that failed cleans up as well.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()

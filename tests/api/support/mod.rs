@@ -2,6 +2,11 @@
 
 pub mod data;
 pub mod database;
+mod folder;
+mod mail;
+mod people;
 mod service;
 
+pub use mail::Mail;
+pub use people::{PASSWORD, SignedIn};
 pub use service::{Answer, TestApp, config};

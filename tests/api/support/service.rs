@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use empulse::accounts::Accounts;
 use empulse::app::App;
 use empulse::config::{self, Config};
 use empulse::http::{self, Standing, server};
@@ -14,13 +15,17 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::database::TestDatabase;
+use super::folder::Folder;
+use super::mail::Mail;
 
 pub struct TestApp {
     pub address: SocketAddr,
     pub app: Arc<App>,
+    pub accounts: Arc<Accounts>,
     pub standing: Arc<Standing>,
     pub client: reqwest::Client,
     pub database: TestDatabase,
+    folder: Arc<Folder>,
     stop: CancellationToken,
 }
 
@@ -45,13 +50,30 @@ impl TestApp {
     }
 
     pub async fn over(database: TestDatabase, settings: &[(&str, &str)]) -> Self {
+        let folder = Arc::new(Folder::new());
+        Self::beside(database, folder, settings).await
+    }
+
+    /// Another instance over the same stores, with the same keys.
+    pub async fn instance(&self, settings: &[(&str, &str)]) -> Self {
+        Self::beside(self.database.again(), self.folder.clone(), settings).await
+    }
+
+    async fn beside(
+        database: TestDatabase,
+        folder: Arc<Folder>,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let mut all = vec![("EMPULSE_DATA_DIR", folder.path().to_str().unwrap())];
+        all.extend_from_slice(settings);
         let app = App::over(
-            config(settings),
+            config(&all),
             database.source.clone(),
             Metrics::detached(),
         )
         .await
         .unwrap();
+        let accounts = Accounts::open(app.clone()).unwrap();
         let standing = Arc::new(Standing::default());
         standing.migrated.store(true, Ordering::Release);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -59,7 +81,7 @@ impl TestApp {
         let stop = CancellationToken::new();
         tokio::spawn(server::serve(
             listener,
-            http::endpoint(&app, &standing, Vec::new()).unwrap(),
+            http::endpoint(&accounts, &standing).unwrap(),
             stop.clone(),
             server::ServerLimits::default(),
             Metrics::detached(),
@@ -67,9 +89,11 @@ impl TestApp {
         Self {
             address,
             app,
+            accounts,
             standing,
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
             database,
+            folder,
             stop,
         }
     }
@@ -111,6 +135,23 @@ impl TestApp {
         let before = self.app.db.statements();
         self.data(query).await;
         self.app.db.statements() - before
+    }
+
+    /// Does all background work that is due.
+    pub async fn run_jobs(&self) -> usize {
+        let runner = empulse::worker::runner(&self.accounts);
+        runner.run_due(&self.app.db).await.unwrap()
+    }
+
+    /// The mails that went out as files, in their order, once all that is due has been sent.
+    pub async fn mails(&self) -> Vec<Mail> {
+        self.run_jobs().await;
+        self.mails_sent()
+    }
+
+    /// The same without sending any more.
+    pub fn mails_sent(&self) -> Vec<Mail> {
+        Mail::all_in(&self.folder.path().join("mail"))
     }
 
     /// A client of the test's own, past the service.
