@@ -10,6 +10,7 @@ mod catalogue;
 mod documents;
 mod hostile;
 mod http;
+mod jobs;
 mod lists;
 mod migrations;
 mod nulls;
