@@ -26,7 +26,7 @@
 //! # What is refused
 //!
 //! All that could cost more than it says: evaluation looks at its clock between checks, not within one. Facts and rules
-//! of a block's own, which joins multiply; more than four facts a check; `reject if`, which succeeds where a fact is not
+//! of a block's own, which joins multiply; more than three facts a check; `reject if`, which succeeds where a fact is not
 //! there; regular expressions, arithmetic, loops over sets, `try_or`, external functions; `trusting`, and blocks that a
 //! third party signed, which say who else's facts count where nobody else has any.
 
@@ -48,7 +48,7 @@ const MOST_BLOCKS: usize = 8;
 const MOST_CHECKS: usize = 40;
 
 /// Facts that one way of a check looks for; each multiplies those before it.
-const MOST_FACTS: usize = 4;
+const MOST_FACTS: usize = 3;
 
 /// Facts beside the roles: five that a token of ours says, and two that we add before it is known what is to be opened.
 const FACTS_OF_OURS: usize = 7;
