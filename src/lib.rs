@@ -6,6 +6,9 @@ pub mod serve;
 /// `empulse check`: tries every setting and every service that it names.
 pub mod check;
 
+/// The commands that make accounts.
+pub mod install;
+
 /// Routes, the request's shell: who is it, is it allowed in, how large, how long.
 pub mod http;
 

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use empulse::accounts::Accounts;
 use empulse::app::{self, App};
 use empulse::config::{self, Command, Config};
 use empulse::db::migrate;
 use empulse::telemetry::{self, Metrics, Telemetry};
-use empulse::{check, demo, graphql, serve};
+use empulse::{check, demo, graphql, install, serve};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -105,6 +106,14 @@ async fn command_in_runtime(command: Command, config: Arc<Config>) -> anyhow::Re
             let summary =
                 demo::load(target, &catalogue, |progress| eprintln!("{progress}")).await?;
             println!("{summary}");
+            let accounts = Accounts::open(app.clone())?;
+            println!("{}", install::demo(&accounts).await?);
+        }
+        Command::CreateAdmin { email, name } => {
+            let app = App::open(config, Metrics::detached()).await?;
+            migrate::run(app.db.source()).await?;
+            let accounts = Accounts::open(app)?;
+            println!("{}", install::create_admin(&accounts, email, name).await?);
         }
     }
     Ok(ExitCode::SUCCESS)

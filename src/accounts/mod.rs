@@ -30,7 +30,7 @@ use std::sync::Arc;
 use crate::app::App;
 
 pub use self::actions::{
-    Credentials, ProfileChange, RefreshWith, Registration, SignIn, SignedIn,
+    Credentials, Installation, ProfileChange, RefreshWith, Registration, SignIn, SignedIn,
 };
 pub use self::actor::{Actor, Refused};
 pub use self::challenge::{Offer, Provider};

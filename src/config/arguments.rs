@@ -19,6 +19,7 @@ pub enum Command {
     Schema,
     Check,
     Demo { tracks: u32, seed: u64 },
+    CreateAdmin { email: String, name: String },
 }
 
 impl Command {
@@ -34,6 +35,14 @@ impl Command {
                 tracks: demo.get_one("tracks").copied().unwrap_or_default(),
                 seed: demo.get_one("seed").copied().unwrap_or_default(),
             },
+            Some(("admin", admin)) => {
+                let create = admin.subcommand().map(|(_, create)| create);
+                let text = |name| create?.get_one::<String>(name).cloned();
+                Self::CreateAdmin {
+                    email: text("email").unwrap_or_default(),
+                    name: text("name").unwrap_or_default(),
+                }
+            }
             _ => Self::Serve,
         }
     }
@@ -67,7 +76,9 @@ pub fn command() -> clap::Command {
                 "Tries every setting and every service it is pointed at, one line each, and exits 1 if any fails",
             ),
             clap::Command::new("demo")
-                .about("Fills a database with a small, believable catalogue")
+                .about(
+                    "Fills a database with a small, believable catalogue and an account of each role, and prints how to sign in",
+                )
                 .args([
                     Arg::new("tracks")
                         .long("tracks")
@@ -82,6 +93,28 @@ pub fn command() -> clap::Command {
                         .default_value("1")
                         .help("The same seed makes the same catalogue"),
                 ]),
+            clap::Command::new("admin")
+                .about("Looks after administrators")
+                .subcommand_required(true)
+                .subcommand(
+                    clap::Command::new("create")
+                        .about(
+                            "Makes an administrator, or makes one of an account that is there; asks for the password of a \
+                             new one, or reads it from standard input",
+                        )
+                        .args([
+                            Arg::new("email")
+                                .long("email")
+                                .value_name("ADDRESS")
+                                .required(true)
+                                .help("Whose account it is"),
+                            Arg::new("name")
+                                .long("name")
+                                .value_name("NAME")
+                                .default_value("Administrator")
+                                .help("The name of a new account, as others see it"),
+                        ]),
+                ),
         ])
         .args(SETTINGS.iter().map(flag))
 }

@@ -10,6 +10,7 @@ const ROOMS: &[&str] = &[
     "main",
     "serve",
     "check",
+    "install",
     "http",
     "worker",
     "graphql",

@@ -3,6 +3,7 @@
 mod address;
 mod attempts;
 mod challenge;
+mod install;
 mod password;
 mod profile;
 mod refresh;
@@ -14,5 +15,6 @@ mod verify;
 pub(super) use self::attempts::of_address;
 pub use self::refresh::RefreshWith;
 pub use self::register::Registration;
+pub use self::install::Installation;
 pub use self::profile::ProfileChange;
 pub use self::sign_in::{Credentials, SignIn, SignedIn};

@@ -204,8 +204,27 @@ pub async fn set_display_name(
     Ok(db.write(&write).await?.into_iter().next())
 }
 
-/// Makes an account that needs no confirmation, for commands; one of that address gets the roles beside its own, and
-/// the password if there is a new one.
+/// Of an account that is in use.
+pub async fn add_role(
+    db: &Db,
+    email_key: &str,
+    role: Role,
+    now: DateTime<Utc>,
+) -> Result<Option<Account>, Error> {
+    let write = Statement::<AccountSql>::new(
+        "update accounts a set roles = array(select distinct unnest(a.roles || ",
+    )
+    .bind::<Array<Text>, _>(vec![role.as_str().to_owned()])
+    .text(") order by 1), updated_at = ")
+    .bind::<Timestamptz, _>(now)
+    .text(" where a.status = 'ACTIVE' and a.email_key = ")
+    .bind::<Text, _>(email_key.to_owned())
+    .text(concat!(" returning ", account_columns!()));
+    Ok(db.write(&write).await?.into_iter().next())
+}
+
+/// Makes an account that needs no confirmation, for commands; one of that address gets the password, and the roles
+/// beside its own.
 pub async fn install_account(
     tx: &mut Tx<'_>,
     new: NewAccount,

@@ -1,0 +1,61 @@
+//! Accounts that commands make: nobody has to confirm an address to whoever runs the service.
+
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use super::attempts;
+use super::register::parse_email;
+use crate::accounts::fault::{Fault, Mistake, MistakeCode};
+use crate::accounts::model::{Account, AccountId, Ending, Role};
+use crate::accounts::name::DisplayName;
+use crate::accounts::store::{self, NewAccount};
+use crate::accounts::Accounts;
+
+pub struct Installation {
+    pub email: String,
+    pub display_name: String,
+    pub password: SecretString,
+    pub roles: Vec<Role>,
+}
+
+impl Accounts {
+    /// Gives an account that is in use a role; none where there is no such account. One that nobody confirmed is nobody's:
+    /// whoever opened it chose its password.
+    pub async fn promote(&self, email: &str, role: Role) -> Result<Option<Account>, Fault> {
+        let email_key = parse_email(email, "email")?.key();
+        let now = self.app.clock.now();
+        Ok(store::add_role(&self.app.db, &email_key, role, now).await?)
+    }
+
+    /// Makes an account that can be used at once. One of that address gets this password and these roles beside its own,
+    /// and whoever was signed in to it is out.
+    pub async fn install(&self, mut input: Installation) -> Result<Account, Fault> {
+        input.roles.push(Role::Listener);
+        input.roles.sort_unstable();
+        input.roles.dedup();
+        let email = parse_email(&input.email, "email")?;
+        let name = DisplayName::parse(&input.display_name).map_err(|fault| {
+            Mistake::new(MistakeCode::InvalidName, fault.to_string()).of("displayName")
+        })?;
+        let password =
+            self.new_password(&input.password, Some(&email), name.as_str(), "password")?;
+        let password_hash = self.passwords.hash(password).await?;
+        let now = self.app.clock.now();
+        let new = NewAccount {
+            id: AccountId(Uuid::now_v7()),
+            email: email.as_written(),
+            email_key: email.key(),
+            display_name: name.as_str().to_owned(),
+            password_hash: password_hash.as_str().to_owned(),
+        };
+        let mut tx = self.app.db.begin().await?;
+        let installed = store::install_account(&mut tx, new, &input.roles, now).await?;
+        let account = installed
+            .ok_or_else(|| Fault::Internal("an account was neither made nor found".into()))?;
+        store::end_sessions(&mut tx, account.id, None, Ending::PasswordChanged, now).await?;
+        store::forget_devices(&mut tx, account.id, 0).await?;
+        store::forgive(&mut tx, attempts::of_address(&account.email_key)).await?;
+        tx.commit().await?;
+        Ok(account)
+    }
+}
