@@ -64,8 +64,8 @@ pub fn console() -> Page {
 
 /// What this service is, and where to go from here; to the mails too, where they can be read here.
 pub fn index(shows_mail: bool) -> Page {
-    const MAIL: &str = "<li><a href=\"/dev/mail\"><strong>Mail</strong> <span>What would have been sent: there is no \
-                        mail server in development.</span> <code>/dev/mail</code></a></li>";
+    const MAIL: &str = "<li><a href=\"/dev/mail\"><strong>Mail</strong> <span>What is written instead of being \
+                        sent.</span> <code>/dev/mail</code></a></li>";
     let style = as_parsed(&[PAGE_STYLE]);
     let mail = if shows_mail { MAIL } else { "" };
     Page {

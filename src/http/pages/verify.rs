@@ -171,7 +171,7 @@ impl Told {
     fn words(&self, visitor: &Visitor) -> (&'static str, String) {
         let (title, text) = match self {
             Self::Asked(_) => (
-                "Confirm your e-mail address",
+                "Confirm your e\u{2011}mail address",
                 "One more click, and your account is ready.",
             ),
             Self::Incomplete => (
