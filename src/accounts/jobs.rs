@@ -1,14 +1,16 @@
 //! The jobs of accounts: mails, and forgetting what is of no use any more.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Accounts;
 use super::model::{AccountId, SessionId};
-use crate::jobs::{Job, Registry};
+use super::store::{self, Forgotten};
+use super::{Accounts, lifetimes};
+use crate::jobs::{Failure, Job, Registry};
 
 /// A mail to whoever an account, a session or an address belongs to by the time that it is written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -33,5 +35,49 @@ impl Job for AccountMail {
     const KIND: &'static str = "accounts.mail";
 }
 
+/// Forgets what has been of no use for long enough.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Forget {}
+
+impl Job for Forget {
+    const KIND: &'static str = "accounts.forget";
+    const LIMIT: Duration = Duration::from_secs(5 * 60);
+}
+
 /// Adds the jobs of accounts to the list.
-pub fn register_jobs(_registry: &mut Registry, _accounts: &Arc<Accounts>) {}
+pub fn register_jobs(registry: &mut Registry, accounts: &Arc<Accounts>) {
+    let forgetting = Arc::clone(accounts);
+    registry.on(move |_: Forget, _| {
+        let accounts = Arc::clone(&forgetting);
+        async move { accounts.forget().await }
+    });
+    registry.every("accounts.forget", Duration::from_secs(60 * 60), Forget::default);
+}
+
+impl Accounts {
+    async fn forget(&self) -> Result<(), Failure> {
+        let now = self.app.clock.now();
+        for what in Forgotten::ALL {
+            let kept_for = match what {
+                Forgotten::UnverifiedAccounts => lifetimes::UNVERIFIED_ACCOUNT,
+                // Long enough that a token of theirs which comes back is known for what it is.
+                Forgotten::Sessions => lifetimes::REMEMBERED,
+                Forgotten::KnownDevices => lifetimes::KNOWN_DEVICE,
+                Forgotten::Failures => lifetimes::FAILURES,
+                Forgotten::MailedTokens | Forgotten::Solutions => TimeDelta::zero(),
+            };
+            let mut forgotten = 0;
+            loop {
+                let some = store::forget(&self.app.db, what, now - kept_for).await?;
+                forgotten += some;
+                if some < store::CLEANUP_BATCH {
+                    break;
+                }
+            }
+            if forgotten > 0 {
+                tracing::info!(?what, forgotten, "forgot what was of no use any more");
+            }
+        }
+        Ok(())
+    }
+}

@@ -18,6 +18,9 @@ pub const UNVERIFIED_ACCOUNT: TimeDelta = TimeDelta::days(7);
 /// How long a device is known that is not used.
 pub const KNOWN_DEVICE: TimeDelta = TimeDelta::days(365);
 
+/// Longer than any of them counts.
+pub const FAILURES: TimeDelta = TimeDelta::days(1);
+
 pub const MOST_SESSIONS: i64 = 10;
 pub const MOST_DEVICES: i64 = 20;
 
