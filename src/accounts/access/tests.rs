@@ -745,6 +745,73 @@ fn no_block_widens() {
     );
 }
 
+/// A holder can sign any bytes as a block, also some that no builder would write.
+#[test]
+fn a_block_of_any_bytes_does_no_harm() {
+    let seed = rand::random();
+    let mut dice = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let tokens = tokens("a");
+    let narrow = r#"check if scope($s), {"ACCOUNT_READ"}.contains($s) && (true || $s == "A");
+                    check all time($t), $t < 2040-01-01T00:00:00Z, ["a", 1, null].contains(1)"#;
+    let whole = tokens.parse(&minted()).unwrap();
+    let sound = tokens.parse(&narrowed(&minted(), narrow)).unwrap();
+    // The blocks are a token's third field, and what is signed is a block's first.
+    let sound = sound.to_vec().unwrap();
+    let block = field(field(&sound, 3), 1);
+    let mut believed = 0;
+    for _ in 0..300 {
+        let mut block = block.to_vec();
+        for _ in 0..dice.random_range(0..4) {
+            let at = dice.random_range(0..block.len());
+            match dice.random_range(0..4) {
+                0 => block[at] = dice.random(),
+                1 => block[at] ^= 1 << dice.random_range(0..8),
+                2 => block.insert(at, dice.random()),
+                _ => drop(block.remove(at)),
+            }
+        }
+        let next = KeyPair::new_with_algorithm(Algorithm::Ed25519);
+        let longer = whole.container().append_serialized(&next, block, None);
+        let token = text(longer.unwrap().to_vec().unwrap());
+        if let Ok(access) = tokens.verify(&token, now(), None) {
+            assert_eq!(
+                (access.account, access.session),
+                (ACCOUNT, SESSION),
+                "seed {seed}"
+            );
+            assert_eq!(access.expires_at, later(900), "seed {seed}");
+            assert!(access.scopes.is_some(), "seed {seed}");
+            believed += 1;
+        }
+    }
+    assert!(believed > 30, "{believed}");
+}
+
+/// The first field of this number in a message of protocol buffers; it holds bytes.
+fn field(mut message: &[u8], number: u8) -> &[u8] {
+    let varint = |message: &mut &[u8]| {
+        let (mut value, mut shift) = (0, 0);
+        loop {
+            let byte = message.split_off_first().unwrap();
+            value |= usize::from(byte & 127) << shift;
+            shift += 7;
+            if byte & 128 == 0 {
+                return value;
+            }
+        }
+    };
+    loop {
+        let tag = varint(&mut message);
+        let length = varint(&mut message);
+        if tag & 7 == 2 {
+            let value = message.split_off(..length).unwrap();
+            if tag >> 3 == usize::from(number) {
+                return value;
+            }
+        }
+    }
+}
+
 #[test]
 fn the_dearest_token_costs_little() {
     let claims = Claims {

@@ -210,6 +210,30 @@ pub(super) mod tests {
         assert_ne!(ring("ba").csrf().mac(&said), macs[2]);
     }
 
+    fn config(env: &[(&str, &str)]) -> Config {
+        let args = ["empulse".into()].into_iter();
+        let env = env.iter().map(|(name, value)| (name.into(), value.into()));
+        crate::config::read(args, env).unwrap().config
+    }
+
+    #[test]
+    fn the_settings_ring_comes_before_the_data_folders() {
+        let folder = std::env::temp_dir().join(format!("empulse-ring-{}", std::process::id()));
+        let data = folder.to_str().unwrap();
+        let set = [
+            ("EMPULSE_DATA_DIR", data),
+            ("EMPULSE_SIGNING_KEYS", &text("ab")),
+        ];
+        let keys = Keys::open(&config(&set)).unwrap();
+        assert_eq!(keys.public_keys(), ring("ab").public_keys());
+        assert!(!folder.exists());
+
+        let made = Keys::open(&config(&set[..1])).unwrap();
+        let again = Keys::open(&config(&set[..1])).unwrap();
+        assert_eq!(made.public_keys(), again.public_keys());
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
     #[test]
     fn ids_that_come_to_one_number_are_refused() {
         // Found by trying; about 77,000 ids are enough for two that meet.
