@@ -26,7 +26,10 @@ pub async fn create_admin(
         roles: vec![Role::Admin],
     };
     let account = accounts.install(installation).await.map_err(told)?;
-    Ok(format!("{} can sign in as an administrator.", account.email))
+    Ok(format!(
+        "{} can sign in as an administrator.",
+        account.email
+    ))
 }
 
 /// An account of each role, with a new password each time: one that is known to everybody would be an open door.

@@ -109,7 +109,10 @@ pub async fn serve(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result
     tasks.wait().await;
     // Those whose client has left. Each is bounded by the limits on what it waits for.
     app.writes.close();
-    if tokio::time::timeout(LAST_WRITES, app.writes.wait()).await.is_err() {
+    if tokio::time::timeout(LAST_WRITES, app.writes.wait())
+        .await
+        .is_err()
+    {
         tracing::warn!("some mutations did not come to their end in time");
     }
     app.close().await;

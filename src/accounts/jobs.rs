@@ -17,18 +17,42 @@ use crate::jobs::{Failure, Job, Registry};
 #[serde(tag = "mail", rename_all = "snake_case")]
 pub enum AccountMail {
     /// The link that confirms an address; or, where somebody uses it already, that they do.
-    Verification { token: Uuid, email_key: String },
-    Welcome { account: AccountId },
-    PasswordReset { token: Uuid },
-    PasswordChanged { account: AccountId, at: DateTime<Utc> },
+    Verification {
+        token: Uuid,
+        email_key: String,
+    },
+    Welcome {
+        account: AccountId,
+    },
+    PasswordReset {
+        token: Uuid,
+    },
+    PasswordChanged {
+        account: AccountId,
+        at: DateTime<Utc>,
+    },
     /// To the new address: the link that makes it the account's.
-    AddressChange { token: Uuid },
+    AddressChange {
+        token: Uuid,
+    },
     /// To the old one: that it was asked for, and the link that takes it back.
-    AddressChangeTold { token: Uuid, new_email: String },
-    NewDevice { session: SessionId },
-    Locked { email_key: String, until: DateTime<Utc> },
-    SessionLimit { session: SessionId },
-    TokenReused { session: SessionId },
+    AddressChangeTold {
+        token: Uuid,
+        new_email: String,
+    },
+    NewDevice {
+        session: SessionId,
+    },
+    Locked {
+        email_key: String,
+        until: DateTime<Utc>,
+    },
+    SessionLimit {
+        session: SessionId,
+    },
+    TokenReused {
+        session: SessionId,
+    },
 }
 
 impl Job for AccountMail {
@@ -51,7 +75,11 @@ pub fn register_jobs(registry: &mut Registry, accounts: &Arc<Accounts>) {
         let accounts = Arc::clone(&forgetting);
         async move { accounts.forget().await }
     });
-    registry.every("accounts.forget", Duration::from_secs(60 * 60), Forget::default);
+    registry.every(
+        "accounts.forget",
+        Duration::from_secs(60 * 60),
+        Forget::default,
+    );
 }
 
 impl Accounts {

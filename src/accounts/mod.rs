@@ -40,7 +40,8 @@ pub use self::fault::{Fault, Mistake, MistakeCode};
 pub use self::jobs::register_jobs;
 pub use self::keys::PublicKey;
 pub use self::model::{
-    Account, AccountId, MailPurpose, Principal, Role, Scope, Session, SessionId, Status, Tier, User, UserId,
+    Account, AccountId, MailPurpose, Principal, Role, Scope, Session, SessionId, Status, Tier,
+    User, UserId,
 };
 
 pub use self::name::{DisplayName, NameFault};

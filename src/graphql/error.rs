@@ -202,9 +202,9 @@ impl From<Fault> for ApiError {
             Fault::Database(error) => error.into(),
             Fault::Internal(cause) => Self::internal(cause),
             // Told in a payload, by all that can have any.
-            Fault::Mistakes(mistakes) => Self::internal(format!(
-                "mistakes that no payload tells of: {mistakes:?}"
-            )),
+            Fault::Mistakes(mistakes) => {
+                Self::internal(format!("mistakes that no payload tells of: {mistakes:?}"))
+            }
         }
     }
 }

@@ -24,9 +24,7 @@ mod trusted;
 mod usage;
 mod validation;
 
-use async_graphql::{
-    EmptySubscription, MergedObject, SDLExportOptions, Schema, SchemaBuilder,
-};
+use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema, SchemaBuilder};
 
 pub use api::{Api, STALE_TOKEN};
 pub use context::Budget;

@@ -48,9 +48,7 @@ impl NodeQuery {
                     ids.len()
                 )));
             }
-            let found = ids
-                .iter()
-                .map(|id| async { nullable(find(ctx, id).await) });
+            let found = ids.iter().map(|id| async { nullable(find(ctx, id).await) });
             Ok(futures_util::future::join_all(found).await)
         })
         .await

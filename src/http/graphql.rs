@@ -14,8 +14,8 @@ use super::correlation::CorrelationId;
 use super::cors::Cors;
 use super::headers::vary;
 use super::media_type::{self, Accepted};
-use super::values::{self, MOST_VALUES};
 use super::people::{self, Shown};
+use super::values::{self, MOST_VALUES};
 use super::{Standing, pages};
 use crate::accounts::{Accounts, Actor};
 use crate::graphql::{
@@ -131,7 +131,9 @@ impl GraphQl {
         }
         if is_personal || sets_cookies {
             let no_store = HeaderValue::from_static("no-store");
-            response.headers_mut().insert(header::CACHE_CONTROL, no_store);
+            response
+                .headers_mut()
+                .insert(header::CACHE_CONTROL, no_store);
         }
         response
     }
@@ -139,11 +141,11 @@ impl GraphQl {
     async fn caller(&self, request: &HttpRequest, only_queries: bool) -> Result<Caller, ApiError> {
         let headers = request.headers();
         let client = people::client(request, &self.cors);
-        let (actor, has_stale_token) =
-            match people::shown(&self.accounts, headers, &client).await? {
-                Shown::Actor(actor) => (actor, false),
-                Shown::Stale => (Actor::Anonymous, true),
-            };
+        let (actor, has_stale_token) = match people::shown(&self.accounts, headers, &client).await?
+        {
+            Shown::Actor(actor) => (actor, false),
+            Shown::Stale => (Actor::Anonymous, true),
+        };
         let text = |name: &str| {
             headers
                 .get(name)
@@ -169,7 +171,10 @@ fn not_migrated() -> ApiError {
     ApiError::unavailable("the database is not up to date yet")
 }
 
-fn set_cookies(changes: Vec<CookieChange>, answer: &mut HeaderMap) -> Result<(), cookies::Unwritable> {
+fn set_cookies(
+    changes: Vec<CookieChange>,
+    answer: &mut HeaderMap,
+) -> Result<(), cookies::Unwritable> {
     for change in changes {
         let cookies = match change {
             CookieChange::SignedIn {

@@ -5,10 +5,10 @@ use secrecy::SecretString;
 
 use super::register::parse_email;
 use crate::accounts::client::Client;
-use crate::accounts::fault::Fault;
+use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::AccountMail;
-use crate::accounts::model::Principal;
 use crate::accounts::model::MailPurpose;
+use crate::accounts::model::Principal;
 use crate::accounts::store;
 use crate::accounts::{Accounts, lifetimes};
 use crate::jobs;
@@ -25,18 +25,25 @@ impl Accounts {
     ) -> Result<(), Fault> {
         let new_email = parse_email(new_email, "newEmail")?;
         let account = &principal.account;
-        let (_, attempt) = self
+        let (kept, attempt) = self
             .check_password(account, principal.session, password, "password", client)
             .await?;
         let now: DateTime<Utc> = self.app.clock.now();
         let mut tx = self.app.db.begin().await?;
-        store::forgive(&mut tx, attempt.subject).await?;
-        let Some((account, _)) = store::hold_account(&mut tx, account.id).await? else {
-            return Err(Fault::Internal("an account is gone while it is used".into()));
+        let held = store::hold_account(&mut tx, account.id).await?;
+        let Some((account, _)) = held.filter(|(_, hash)| *hash == kept) else {
+            tx.rollback().await?;
+            let mistake = Mistake::new(
+                MistakeCode::InvalidCredentials,
+                "The password was changed meanwhile.",
+            );
+            return Err(mistake.of("password").into());
         };
+        store::forgive(&mut tx, attempt.subject).await?;
         // The last one asked for counts.
         store::void_tokens(&mut tx, account.id, MailPurpose::ChangeEmail).await?;
-        let change = self.new_mailed_token(MailPurpose::ChangeEmail, now + lifetimes::ADDRESS_CHANGE);
+        let change =
+            self.new_mailed_token(MailPurpose::ChangeEmail, now + lifetimes::ADDRESS_CHANGE);
         let undo = self.new_mailed_token(MailPurpose::UndoEmail, now + lifetimes::ADDRESS_UNDO);
         let (change_id, undo_id) = (change.id, undo.id);
         let (written, key) = (new_email.as_written(), new_email.key());

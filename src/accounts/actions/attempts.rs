@@ -114,7 +114,9 @@ impl Accounts {
         now: DateTime<Utc>,
     ) -> Result<Option<DateTime<Utc>>, Fault> {
         let found = store::failures(&self.app.db, &[subject]).await?;
-        let until = found.into_iter().find_map(|(_, failures)| failures.locked_until);
+        let until = found
+            .into_iter()
+            .find_map(|(_, failures)| failures.locked_until);
         Ok(until.filter(|until| *until > now))
     }
 

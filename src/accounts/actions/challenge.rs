@@ -19,16 +19,15 @@ impl Accounts {
         response: Option<&str>,
         client: &Client,
     ) -> Result<(), Fault> {
-        let wanted = |message| Mistake::new(MistakeCode::ChallengeRequired, message).of("challenge");
+        let wanted =
+            |message| Mistake::new(MistakeCode::ChallengeRequired, message).of("challenge");
         let Some(response) = response else {
-            return Err(wanted("A solved challenge is needed; ask for one by createChallenge.").into());
+            return Err(
+                wanted("A solved challenge is needed; ask for one by createChallenge.").into(),
+            );
         };
         let now: DateTime<Utc> = self.app.clock.now();
-        let solved = match self
-            .challenges
-            .verify(response, now, client.address)
-            .await
-        {
+        let solved = match self.challenges.verify(response, now, client.address).await {
             Ok(solved) => solved,
             Err(ChallengeFault::Wrong) => {
                 return Err(wanted("The challenge was not solved; ask for a new one.").into());

@@ -5,11 +5,11 @@ use uuid::Uuid;
 
 use super::attempts;
 use super::register::parse_email;
+use crate::accounts::Accounts;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::model::{Account, AccountId, Ending, Role};
 use crate::accounts::name::DisplayName;
 use crate::accounts::store::{self, NewAccount};
-use crate::accounts::Accounts;
 
 pub struct Installation {
     pub email: String,

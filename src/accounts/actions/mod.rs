@@ -13,8 +13,8 @@ mod sign_in;
 mod verify;
 
 pub(super) use self::attempts::of_address;
-pub use self::refresh::RefreshWith;
-pub use self::register::Registration;
 pub use self::install::Installation;
 pub use self::profile::ProfileChange;
+pub use self::refresh::RefreshWith;
+pub use self::register::Registration;
 pub use self::sign_in::{Credentials, SignIn, SignedIn};

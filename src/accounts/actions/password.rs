@@ -8,8 +8,8 @@ use crate::accounts::client::Client;
 use crate::accounts::email::EmailAddress;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::AccountMail;
-use crate::accounts::model::{Account, Ending, Principal, SessionId};
 use crate::accounts::model::MailPurpose;
+use crate::accounts::model::{Account, Ending, Principal, SessionId};
 use crate::accounts::secret::Mailed;
 use crate::accounts::store;
 use crate::accounts::{Accounts, lifetimes, quotas};
@@ -24,7 +24,8 @@ impl Accounts {
         quotas::charge(app, quotas::RESETS_BY_ADDRESS, &client.limit_key).await?;
         quotas::charge(app, quotas::RESETS_OF_ACCOUNT, &email.key()).await?;
         let now = app.clock.now();
-        let new = self.new_mailed_token(MailPurpose::ResetPassword, now + lifetimes::PASSWORD_RESET);
+        let new =
+            self.new_mailed_token(MailPurpose::ResetPassword, now + lifetimes::PASSWORD_RESET);
         let token = new.id;
         let mut tx = app.db.begin().await?;
         store::add_token_by_address(&mut tx, new, &email.key(), false, now).await?;
@@ -51,10 +52,10 @@ impl Accounts {
         let password_hash = self.passwords.hash(password).await?;
         let now = self.app.clock.now();
         let mut tx = self.app.db.begin().await?;
-        if store::take_token(&mut tx, hash, now).await?.is_none() {
-            return Err(unknown().into());
-        }
-        let Some((account, _)) = store::hold_account(&mut tx, account.id).await? else {
+        let held = store::hold_account(&mut tx, account.id).await?;
+        let taken = store::take_token(&mut tx, hash, now).await?;
+        let (Some((account, _)), Some(_)) = (held, taken) else {
+            tx.rollback().await?;
             return Err(unknown().into());
         };
         self.set_password(&mut tx, &account, password_hash.as_str(), None)
@@ -77,19 +78,26 @@ impl Accounts {
         let name = &account.display_name;
         let password = self.new_password(new_password, email.as_ref(), name, "newPassword")?;
         let (kept, attempt) = self
-            .check_password(account, principal.session, current, "currentPassword", client)
+            .check_password(
+                account,
+                principal.session,
+                current,
+                "currentPassword",
+                client,
+            )
             .await?;
         let password_hash = self.passwords.hash(password).await?;
         let mut tx = self.app.db.begin().await?;
-        store::forgive(&mut tx, attempt.subject).await?;
         let held = store::hold_account(&mut tx, account.id).await?;
         let Some((account, _)) = held.filter(|(_, hash)| *hash == kept) else {
+            tx.rollback().await?;
             let mistake = Mistake::new(
                 MistakeCode::InvalidCredentials,
                 "The password was changed meanwhile.",
             );
             return Err(mistake.of("currentPassword").into());
         };
+        store::forgive(&mut tx, attempt.subject).await?;
         let session = Some(principal.session);
         self.set_password(&mut tx, &account, password_hash.as_str(), session)
             .await?;

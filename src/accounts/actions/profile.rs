@@ -23,10 +23,10 @@ impl Accounts {
         let Some(name) = change.display_name else {
             return Ok(principal.account.clone());
         };
-        let wrong = |message: String| {
-            Mistake::new(MistakeCode::InvalidName, message).of("displayName")
-        };
-        let name = name.ok_or_else(|| wrong("A name is needed; leave it out to keep it.".into()))?;
+        let wrong =
+            |message: String| Mistake::new(MistakeCode::InvalidName, message).of("displayName");
+        let name =
+            name.ok_or_else(|| wrong("A name is needed; leave it out to keep it.".into()))?;
         let name = DisplayName::parse(&name).map_err(|fault| wrong(fault.to_string()))?;
         let (id, now) = (principal.account.id, self.app.clock.now());
         let changed = store::set_display_name(&self.app.db, id, name.as_str(), now).await?;

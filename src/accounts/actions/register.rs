@@ -8,8 +8,8 @@ use crate::accounts::client::Client;
 use crate::accounts::email::EmailAddress;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::AccountMail;
-use crate::accounts::name::DisplayName;
 use crate::accounts::model::MailPurpose;
+use crate::accounts::name::DisplayName;
 use crate::accounts::secret::Mailed;
 use crate::accounts::store::{self, NewAccount, NewMailedToken};
 use crate::accounts::{AccountId, Accounts, lifetimes, quotas};
@@ -31,14 +31,11 @@ impl Accounts {
         );
         let mut mistakes = Vec::new();
         if let Err(fault) = &email {
-            mistakes.push(
-                Mistake::new(MistakeCode::InvalidEmail, fault.to_string()).of("email"),
-            );
+            mistakes.push(Mistake::new(MistakeCode::InvalidEmail, fault.to_string()).of("email"));
         }
         if let Err(fault) = &name {
-            mistakes.push(
-                Mistake::new(MistakeCode::InvalidName, fault.to_string()).of("displayName"),
-            );
+            mistakes
+                .push(Mistake::new(MistakeCode::InvalidName, fault.to_string()).of("displayName"));
         }
         // Also where the others are wrong: a person would rather mend all at once.
         let password = self.new_password(

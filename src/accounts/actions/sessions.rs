@@ -61,9 +61,8 @@ impl Accounts {
         principal: &Principal,
         session: Option<SessionId>,
     ) -> Result<SessionId, Fault> {
-        let unknown = || {
-            Mistake::new(MistakeCode::NotFound, "You have no such session.").of("sessionId")
-        };
+        let unknown =
+            || Mistake::new(MistakeCode::NotFound, "You have no such session.").of("sessionId");
         let session = session.ok_or_else(unknown)?;
         let now = self.app.clock.now();
         let mut tx = self.app.db.begin().await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
@@ -52,22 +52,30 @@ pub struct Credentials {
 }
 
 impl Accounts {
+    /// Counts a sign-in that is not even tried.
+    pub async fn count_sign_in(&self, client: &Client) -> Result<(), Fault> {
+        quotas::charge(&self.app, quotas::SIGN_INS, &client.limit_key).await
+    }
+
     pub async fn sign_in(&self, input: SignIn, client: &Client) -> Result<SignedIn, Fault> {
         let app = &self.app;
         let email_key = parse_email(&input.email, "email")?.key();
-        quotas::charge(app, quotas::SIGN_INS, &client.limit_key).await?;
+        self.count_sign_in(client).await?;
         let presented = match input.by_cookie {
-            true => client.cookies.device.as_ref().or(input.device_token.as_ref()),
+            true => client
+                .cookies
+                .device
+                .as_ref()
+                .or(input.device_token.as_ref()),
             false => input.device_token.as_ref(),
         };
         let device = presented.and_then(|token| Device::parse(token.expose_secret()));
-        let facts = store::sign_in_facts(&app.db, &email_key, device.map(|device| device.hash())).await?;
+        let facts =
+            store::sign_in_facts(&app.db, &email_key, device.map(|device| device.hash())).await?;
         let device = facts.as_ref().and_then(|(_, _, device)| *device);
         let known = device.map_or(Known::Nobody, Known::Device);
         let challenge = Challenge::Solution(input.challenge.as_deref());
-        let attempt = self
-            .attempt(&email_key, known, challenge, client)
-            .await?;
+        let attempt = self.attempt(&email_key, known, challenge, client).await?;
         let stored = facts.as_ref();
         let stored = stored.map(|(_, hash, _)| PasswordHash::stored(hash.as_str()));
         let verified = self
@@ -79,12 +87,13 @@ impl Accounts {
             return Err(wrong().into());
         };
         let mut tx = app.db.begin().await?;
-        store::forgive(&mut tx, attempt.subject).await?;
         // As it is now: the password may have been changed, or the account suspended, while this one was compared.
         let held = store::hold_account(&mut tx, account.id).await?;
         let Some((account, _)) = held.filter(|(_, hash)| *hash == kept) else {
+            tx.rollback().await?;
             return Err(wrong().into());
         };
+        store::forgive(&mut tx, attempt.subject).await?;
         if let Err(mistake) = may_sign_in(&account) {
             tx.commit().await?;
             return Err(mistake.into());
@@ -138,8 +147,7 @@ impl Accounts {
             None => {
                 let token = Device::random();
                 let agent = client.user_agent.clone();
-                let is_first =
-                    store::add_device(tx, account.id, token.hash(), agent, now).await?;
+                let is_first = store::add_device(tx, account.id, token.hash(), agent, now).await?;
                 store::forget_devices(tx, account.id, lifetimes::MOST_DEVICES).await?;
                 if !is_first {
                     jobs::enqueue(tx, &AccountMail::NewDevice { session }).await?;
@@ -174,8 +182,10 @@ impl Accounts {
         device_token: Option<SecretString>,
     ) -> Result<Credentials, Fault> {
         let now = self.app.clock.now();
-        // Never beyond its session.
-        let access_expires_at = (now + lifetimes::ACCESS_TOKEN).min(delivery.expires_at);
+        // Never beyond its session, and in whole seconds, as tokens have it.
+        let access_expires_at = (now + lifetimes::ACCESS_TOKEN)
+            .min(delivery.expires_at)
+            .trunc_subsecs(0);
         let access_token = self
             .access
             .mint(&Claims {

@@ -6,8 +6,8 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::accounts::Accounts;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::AccountMail;
-use crate::accounts::model::{Ending, Status};
 use crate::accounts::model::MailPurpose;
+use crate::accounts::model::{Account, Ending, Status};
 use crate::accounts::secret::Mailed;
 use crate::accounts::store::{self, MailedToken};
 use crate::db::Tx;
@@ -20,19 +20,24 @@ impl Accounts {
     pub async fn verify_email(&self, token: &SecretString) -> Result<(), Fault> {
         let hash = Mailed::hash_of(token.expose_secret()).ok_or_else(unknown)?;
         let now = self.app.clock.now();
+        let found = store::peek_token(&self.app.db, hash, now).await?;
+        let (token, _) = found.ok_or_else(unknown)?;
         let mut tx = self.app.db.begin().await?;
-        let token = store::take_token(&mut tx, hash, now).await?;
-        let done = match &token {
-            None => false,
-            Some(token) => match token.purpose {
-                MailPurpose::Verify => confirm(&mut tx, token, now).await?,
-                MailPurpose::ChangeEmail => change(&mut tx, token, now).await?,
-                MailPurpose::UndoEmail => undo(&mut tx, token, now).await?,
+        // The account first, as all do that change it: who took the token first could wait for each other.
+        let held = store::hold_account(&mut tx, token.account_id).await?;
+        let taken = store::take_token(&mut tx, hash, now).await?;
+        let done = match (taken, held) {
+            (Some(token), Some((account, _))) => match token.purpose {
+                MailPurpose::Verify => confirm(&mut tx, &token, &account, now).await?,
+                MailPurpose::ChangeEmail => change(&mut tx, &token, &account, now).await?,
+                MailPurpose::UndoEmail => undo(&mut tx, &token, now).await?,
                 // Not used up: it stays good for what it is for.
                 MailPurpose::ResetPassword => false,
             },
+            _ => false,
         };
         if !done {
+            tx.rollback().await?;
             return Err(unknown().into());
         }
         tx.commit().await?;
@@ -43,13 +48,10 @@ impl Accounts {
 async fn confirm(
     tx: &mut Tx<'_>,
     token: &MailedToken,
+    before: &Account,
     now: DateTime<Utc>,
 ) -> Result<bool, Fault> {
-    let Some((before, _)) = store::hold_account(tx, token.account_id).await? else {
-        return Ok(false);
-    };
-    let confirmed =
-        store::confirm_address(tx, token.account_id, &token.email_key, now).await?;
+    let confirmed = store::confirm_address(tx, token.account_id, &token.email_key, now).await?;
     if confirmed.is_none() {
         return Ok(false);
     }
@@ -63,14 +65,13 @@ async fn confirm(
 async fn change(
     tx: &mut Tx<'_>,
     token: &MailedToken,
+    account: &Account,
     now: DateTime<Utc>,
 ) -> Result<bool, Fault> {
-    let account = token.account_id;
-    let held = store::hold_account(tx, account).await?;
-    if held.is_none_or(|(account, _)| account.status != Status::Active) {
+    if account.status != Status::Active {
         return Ok(false);
     }
-    match store::set_address(tx, account, &token.email, &token.email_key, now).await {
+    match store::set_address(tx, account.id, &token.email, &token.email_key, now).await {
         Ok(changed) => Ok(changed == 1),
         // Somebody else has it by now; which they would not be told either.
         Err(error) if error.constraint() == Some(ADDRESS_IS_UNIQUE) => Ok(false),
@@ -80,15 +81,8 @@ async fn change(
 
 /// The address is, or stays, the old one. Whoever asked for the change knew the password, so nobody stays signed in, and
 /// no link of theirs counts.
-async fn undo(
-    tx: &mut Tx<'_>,
-    token: &MailedToken,
-    now: DateTime<Utc>,
-) -> Result<bool, Fault> {
+async fn undo(tx: &mut Tx<'_>, token: &MailedToken, now: DateTime<Utc>) -> Result<bool, Fault> {
     let account = token.account_id;
-    if store::hold_account(tx, account).await?.is_none() {
-        return Ok(false);
-    }
     match store::set_address(tx, account, &token.email, &token.email_key, now).await {
         Ok(_) => {}
         Err(error) if error.constraint() == Some(ADDRESS_IS_UNIQUE) => return Ok(false),

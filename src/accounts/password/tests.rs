@@ -81,7 +81,11 @@ fn a_password_holds_neither_name_nor_address() {
     // Short names are in too much by chance.
     let passwords = passwords(light());
     let short = EmailAddress::parse("al@example.org").unwrap();
-    assert!(passwords.check("walnut altar ferry", Some(&short), "Al").is_ok());
+    assert!(
+        passwords
+            .check("walnut altar ferry", Some(&short), "Al")
+            .is_ok()
+    );
     assert!(
         passwords
             .check("walnut altar ferry", Some(&short), "🎹🎹🎹🎹")

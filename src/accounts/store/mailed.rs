@@ -4,8 +4,8 @@ use diesel::sql_types::{Binary, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::{Hash, account_columns};
-use crate::accounts::model::{Account, AccountId, AccountSql};
 use crate::accounts::model::MailPurpose;
+use crate::accounts::model::{Account, AccountId, AccountSql};
 use crate::db::{Db, Error, Freshness, Statement, Tx};
 
 /// A link that went out by mail.

@@ -243,11 +243,7 @@ pub async fn sessions_of_accounts(
 }
 
 /// One that goes on.
-pub async fn session(
-    db: &Db,
-    id: SessionId,
-    now: DateTime<Utc>,
-) -> Result<Option<Session>, Error> {
+pub async fn session(db: &Db, id: SessionId, now: DateTime<Utc>) -> Result<Option<Session>, Error> {
     let read = Statement::<SessionSql>::new(concat!(
         "select ",
         session_columns!(),

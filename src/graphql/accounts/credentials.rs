@@ -62,10 +62,7 @@ pub fn hand_out(operation: &Operation, signed_in: SignedIn) -> (Account, Credent
         refresh_token: (!by_cookie).then(|| shown(&refresh_token)),
         refresh_token_expires_at: DateTime(refresh_expires_at),
         csrf_token: by_cookie.then(|| shown(&csrf_token)),
-        device_token: device_token
-            .as_ref()
-            .filter(|_| !by_cookie)
-            .map(shown),
+        device_token: device_token.as_ref().filter(|_| !by_cookie).map(shown),
     };
     if by_cookie {
         let lasts = refresh_expires_at - operation.app.clock.now();

@@ -7,11 +7,7 @@ use crate::graphql::scalars::DateTime;
 /// What went wrong with one part of an input, for a person to read and a program to act on.
 #[derive(Interface)]
 #[graphql(
-    field(
-        name = "message",
-        ty = "&String",
-        desc = "For a person, safe to show."
-    ),
+    field(name = "message", ty = "&String", desc = "For a person, safe to show."),
     field(
         name = "path",
         ty = "&Vec<String>",

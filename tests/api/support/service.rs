@@ -66,13 +66,9 @@ impl TestApp {
     ) -> Self {
         let mut all = vec![("EMPULSE_DATA_DIR", folder.path().to_str().unwrap())];
         all.extend_from_slice(settings);
-        let app = App::over(
-            config(&all),
-            database.source.clone(),
-            Metrics::detached(),
-        )
-        .await
-        .unwrap();
+        let app = App::over(config(&all), database.source.clone(), Metrics::detached())
+            .await
+            .unwrap();
         let accounts = Accounts::open(app.clone()).unwrap();
         let standing = Arc::new(Standing::default());
         standing.migrated.store(true, Ordering::Release);
