@@ -8,6 +8,8 @@ use anyhow::{Context, bail, ensure};
 
 #[path = "../src/accounts/password/breached/filter.rs"]
 mod filter;
+#[path = "../src/accounts/password/breached/write.rs"]
+mod write;
 
 use filter::{Filter, key, key_of_digest, plain};
 

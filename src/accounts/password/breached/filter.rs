@@ -9,14 +9,11 @@ use unicode_normalization::UnicodeNormalization;
 use xorf::{BinaryFuse16, Filter as _};
 
 /// What a filter's file begins with: its form and version.
-const MAGIC: &[u8; 8] = b"EMPBF16\x01";
-
-/// Magic, number of entries, seed, length of a segment, length of all segments but two.
-const HEAD: usize = 8 + 8 + 8 + 4 + 4;
+pub(super) const MAGIC: &[u8; 8] = b"EMPBF16\x01";
 
 pub struct Filter {
-    entries: u64,
-    filter: BinaryFuse16,
+    pub(super) entries: u64,
+    pub(super) filter: BinaryFuse16,
 }
 
 /// How a password is known here: the first eight bytes of its SHA-1, which is how lists of breached ones are published.
@@ -53,21 +50,8 @@ impl Filter {
         self.entries
     }
 
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let descriptor = &self.filter.descriptor;
-        let mut bytes = Vec::with_capacity(HEAD + 2 * self.filter.fingerprints.len());
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&self.entries.to_le_bytes());
-        bytes.extend_from_slice(&descriptor.seed.to_le_bytes());
-        bytes.extend_from_slice(&descriptor.segment_length.to_le_bytes());
-        bytes.extend_from_slice(&descriptor.segment_count_length.to_le_bytes());
-        for fingerprint in &self.filter.fingerprints {
-            bytes.extend_from_slice(&fingerprint.to_le_bytes());
-        }
-        bytes
-    }
-
-    /// `None` where it is not what `to_bytes` wrote.
+    /// `None` where it is not what `write.rs` wrote: magic, number of entries, seed, length of a segment, length of all segments
+    /// but two, fingerprints; all numbers with their smallest byte first.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (magic, rest) = bytes.split_first_chunk::<8>()?;
         let (entries, rest) = rest.split_first_chunk::<8>()?;

@@ -7,6 +7,8 @@
 mod filter;
 mod larger;
 mod made_of;
+#[cfg(test)]
+mod write;
 
 use std::path::Path;
 
@@ -24,11 +26,14 @@ pub(super) struct Breached {
 
 impl Breached {
     pub(super) fn open(larger: Option<&Path>) -> anyhow::Result<Self> {
-        Ok(Self {
-            commonest: Filter::from_bytes(COMMONEST)
-                .context("the bundled list of breached passwords is damaged")?,
-            larger: larger.map(larger::read).transpose()?.unwrap_or_default(),
-        })
+        let commonest = Filter::from_bytes(COMMONEST)
+            .context("the bundled list of breached passwords is damaged")?;
+        let larger = larger.map(larger::read).transpose()?.unwrap_or_default();
+        if !larger.is_empty() {
+            let entries: u64 = larger.iter().map(Filter::entries).sum();
+            tracing::info!(entries, "the larger list of breached passwords is read");
+        }
+        Ok(Self { commonest, larger })
     }
 
     /// Whether a password (in NFC) is one of them.
