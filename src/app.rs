@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, Server, Source};
 use crate::limits::{FailoverLimiter, Limiter, LocalLimiter};
+use crate::mail::Mailer;
 use crate::redis::Redis;
 use crate::telemetry::Metrics;
 
@@ -26,6 +27,7 @@ pub struct App {
     pub clock: Clock,
     /// What goes on when its client has left, and is waited for when the service stops.
     pub writes: TaskTracker,
+    pub mailer: Arc<Mailer>,
 }
 
 impl App {
@@ -67,6 +69,8 @@ impl App {
                 Arc::new(LocalCache::new(LOCAL_CACHE)),
             ),
         };
+        let clock = Clock::default();
+        let mailer = Arc::new(Mailer::open(&config, clock.clone())?);
         Ok(Arc::new(Self {
             config,
             db,
@@ -76,6 +80,8 @@ impl App {
             metrics,
             clock: Clock::default(),
             writes: TaskTracker::new(),
+            clock,
+            mailer,
         }))
     }
 
@@ -87,6 +93,7 @@ impl App {
 
     /// Lets go of what others count on being let go of.
     pub async fn close(&self) {
+        self.mailer.close().await;
         if let Some(redis) = &self.redis {
             redis.quit().await;
         }
