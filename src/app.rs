@@ -78,9 +78,8 @@ impl App {
             limiter,
             cache,
             metrics,
-            clock: Clock::default(),
-            writes: TaskTracker::new(),
             clock,
+            writes: TaskTracker::new(),
             mailer,
         }))
     }

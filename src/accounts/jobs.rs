@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::mails::Circumstances;
 use super::model::{AccountId, SessionId};
 use super::store::{self, Forgotten};
 use super::{Accounts, lifetimes};
@@ -20,25 +21,28 @@ pub enum AccountMail {
     Verification {
         token: Uuid,
         email_key: String,
+        what: Circumstances,
     },
     Welcome {
         account: AccountId,
     },
     PasswordReset {
         token: Uuid,
+        what: Circumstances,
     },
     PasswordChanged {
         account: AccountId,
-        at: DateTime<Utc>,
+        what: Circumstances,
     },
-    /// To the new address: the link that makes it the account's.
+    /// To the new address: the link that makes it the account's; or, where it is another's, that somebody tried.
     AddressChange {
         token: Uuid,
+        what: Circumstances,
     },
     /// To the old one: that it was asked for, and the link that takes it back.
     AddressChangeTold {
         token: Uuid,
-        new_email: String,
+        what: Circumstances,
     },
     NewDevice {
         session: SessionId,
@@ -46,12 +50,15 @@ pub enum AccountMail {
     Locked {
         email_key: String,
         until: DateTime<Utc>,
+        what: Circumstances,
     },
     SessionLimit {
-        session: SessionId,
+        ended: SessionId,
+        begun: SessionId,
     },
     TokenReused {
         session: SessionId,
+        what: Circumstances,
     },
 }
 
@@ -70,6 +77,11 @@ impl Job for Forget {
 
 /// Adds the jobs of accounts to the list.
 pub fn register_jobs(registry: &mut Registry, accounts: &Arc<Accounts>) {
+    let mailing = Arc::clone(accounts);
+    registry.on(move |mail: AccountMail, attempt| {
+        let accounts = Arc::clone(&mailing);
+        async move { accounts.send(mail, attempt).await }
+    });
     let forgetting = Arc::clone(accounts);
     registry.on(move |_: Forget, _| {
         let accounts = Arc::clone(&forgetting);

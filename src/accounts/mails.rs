@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::config::Config;
@@ -31,11 +32,13 @@ pub struct Addressee {
 }
 
 /// When something happened, and from where, as far as it is known.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Circumstances {
     pub at: DateTime<Utc>,
     /// What it calls itself: its `User-Agent`, or a name made of that.
+    #[serde(default)]
     pub device: Option<String>,
+    #[serde(default)]
     pub ip_address: Option<IpAddr>,
 }
 

@@ -16,6 +16,7 @@ mod fault;
 mod jobs;
 mod keys;
 mod lifetimes;
+mod mailing;
 mod mails;
 mod model;
 mod name;

@@ -75,10 +75,10 @@ pub async fn locks_of(
 ) -> Result<HashMap<String, DateTime<Utc>>, Error> {
     let now = app.clock.now();
     let subjects: Vec<_> = email_keys.iter().map(|key| of_address(key)).collect();
-    let found = store::failures(&app.db, &subjects).await?;
+    let found = store::locks(&app.db, &subjects).await?;
     let locks: HashMap<Vec<u8>, DateTime<Utc>> = found
         .into_iter()
-        .filter_map(|(subject, failures)| Some((subject, failures.locked_until?)))
+        .filter_map(|(subject, until)| Some((subject, until?)))
         .filter(|(_, until)| *until > now)
         .collect();
     Ok(email_keys

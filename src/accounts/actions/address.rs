@@ -50,10 +50,15 @@ impl Accounts {
         store::add_token(&mut tx, change, account.id, (&written, &key), now).await?;
         let old_address = (account.email.as_str(), account.email_key.as_str());
         store::add_token(&mut tx, undo, account.id, old_address, now).await?;
-        jobs::enqueue(&mut tx, &AccountMail::AddressChange { token: change_id }).await?;
+        let what = client.circumstances(now);
+        let mail = AccountMail::AddressChange {
+            token: change_id,
+            what: what.clone(),
+        };
+        jobs::enqueue(&mut tx, &mail).await?;
         let told = AccountMail::AddressChangeTold {
             token: undo_id,
-            new_email: written,
+            what,
         };
         jobs::enqueue(&mut tx, &told).await?;
         tx.commit().await?;

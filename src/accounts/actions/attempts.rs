@@ -9,7 +9,7 @@ use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::AccountMail;
 use crate::accounts::lifetimes::ATTEMPTS;
-use crate::accounts::store::{self, Failures, Hash};
+use crate::accounts::store::{self, Hash};
 use crate::accounts::{Accounts, SessionId};
 use crate::jobs;
 
@@ -83,10 +83,10 @@ impl Accounts {
     ) -> Result<Tried, Fault> {
         let db = &self.app.db;
         let now = self.app.clock.now();
-        let may = |failures: Failures| {
+        let may = |locked_until| {
             Tried::May(Attempt {
                 subject,
-                locked_until: failures.locked_until,
+                locked_until,
             })
         };
         let unasked = matches!(challenge, Challenge::CannotBeAsked);
@@ -113,10 +113,8 @@ impl Accounts {
         subject: Hash,
         now: DateTime<Utc>,
     ) -> Result<Option<DateTime<Utc>>, Fault> {
-        let found = store::failures(&self.app.db, &[subject]).await?;
-        let until = found
-            .into_iter()
-            .find_map(|(_, failures)| failures.locked_until);
+        let found = store::locks(&self.app.db, &[subject]).await?;
+        let until = found.into_iter().find_map(|(_, until)| until);
         Ok(until.filter(|until| *until > now))
     }
 
@@ -125,6 +123,7 @@ impl Accounts {
         &self,
         attempt: &Attempt,
         email_key: &str,
+        client: &Client,
     ) -> Result<(), Fault> {
         let Some(until) = attempt.locked_until else {
             return Ok(());
@@ -134,6 +133,7 @@ impl Accounts {
             let mail = AccountMail::Locked {
                 email_key: email_key.to_owned(),
                 until,
+                what: client.circumstances(self.app.clock.now()),
             };
             jobs::enqueue(&mut tx, &mail).await?;
         }

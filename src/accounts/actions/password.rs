@@ -29,7 +29,8 @@ impl Accounts {
         let token = new.id;
         let mut tx = app.db.begin().await?;
         store::add_token_by_address(&mut tx, new, &email.key(), false, now).await?;
-        jobs::enqueue(&mut tx, &AccountMail::PasswordReset { token }).await?;
+        let what = client.circumstances(now);
+        jobs::enqueue(&mut tx, &AccountMail::PasswordReset { token, what }).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -39,6 +40,7 @@ impl Accounts {
         &self,
         token: &SecretString,
         new_password: &SecretString,
+        client: &Client,
     ) -> Result<(), Fault> {
         let hash = Mailed::hash_of(token.expose_secret()).ok_or_else(unknown)?;
         let now = self.app.clock.now();
@@ -58,7 +60,7 @@ impl Accounts {
             tx.rollback().await?;
             return Err(unknown().into());
         };
-        self.set_password(&mut tx, &account, password_hash.as_str(), None)
+        self.set_password(&mut tx, &account, password_hash.as_str(), None, client)
             .await?;
         // Who reads the mail has shown who they are; the guesses of others need not keep them out.
         store::forgive(&mut tx, attempts::of_address(&account.email_key)).await?;
@@ -99,7 +101,7 @@ impl Accounts {
         };
         store::forgive(&mut tx, attempt.subject).await?;
         let session = Some(principal.session);
-        self.set_password(&mut tx, &account, password_hash.as_str(), session)
+        self.set_password(&mut tx, &account, password_hash.as_str(), session, client)
             .await?;
         tx.commit().await?;
         Ok(())
@@ -112,6 +114,7 @@ impl Accounts {
         account: &Account,
         password_hash: &str,
         but: Option<SessionId>,
+        client: &Client,
     ) -> Result<(), Fault> {
         let now = self.app.clock.now();
         store::set_password(tx, account.id, password_hash, now).await?;
@@ -122,7 +125,7 @@ impl Accounts {
         }
         let mail = AccountMail::PasswordChanged {
             account: account.id,
-            at: now,
+            what: client.circumstances(now),
         };
         jobs::enqueue(tx, &mail).await?;
         Ok(())

@@ -60,7 +60,7 @@ impl Accounts {
         match self.was_repeated(&family, &presented, now) {
             Repeated::JustNow(child) => self.goes_on(family, &child),
             Repeated::Later => {
-                self.end_for_reuse(family.session.id, now).await?;
+                self.end_for_reuse(family.session.id, client, now).await?;
                 Err(unknown().into())
             }
             Repeated::Never => Err(unknown().into()),
@@ -110,10 +110,16 @@ impl Accounts {
     }
 
     /// Whoever used the token first, one of the two is a thief.
-    async fn end_for_reuse(&self, session: SessionId, now: DateTime<Utc>) -> Result<(), Fault> {
+    async fn end_for_reuse(
+        &self,
+        session: SessionId,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<(), Fault> {
         let mut tx = self.app.db.begin().await?;
         if store::end_session(&mut tx, session, None, Ending::TokenReused, now).await? {
-            jobs::enqueue(&mut tx, &AccountMail::TokenReused { session }).await?;
+            let what = client.circumstances(now);
+            jobs::enqueue(&mut tx, &AccountMail::TokenReused { session, what }).await?;
         }
         tx.commit().await?;
         tracing::warn!(%session, "a refresh token was used twice: the session is ended");

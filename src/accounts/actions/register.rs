@@ -68,7 +68,8 @@ impl Accounts {
             password_hash: password_hash.as_str().to_owned(),
         };
         store::open_account(&mut tx, new, now).await?;
-        self.mail_verification(&mut tx, &email.key(), now).await?;
+        self.mail_verification(&mut tx, &email.key(), client, now)
+            .await?;
         tx.commit().await?;
         Ok(())
     }
@@ -84,7 +85,8 @@ impl Accounts {
         .await?;
         let now = self.app.clock.now();
         let mut tx = self.app.db.begin().await?;
-        self.mail_verification(&mut tx, &email.key(), now).await?;
+        self.mail_verification(&mut tx, &email.key(), client, now)
+            .await?;
         tx.commit().await?;
         Ok(())
     }
@@ -94,6 +96,7 @@ impl Accounts {
         &self,
         tx: &mut Tx<'_>,
         email_key: &str,
+        client: &Client,
         now: DateTime<Utc>,
     ) -> Result<(), Fault> {
         let new = self.new_mailed_token(MailPurpose::Verify, now + lifetimes::VERIFICATION);
@@ -102,6 +105,7 @@ impl Accounts {
         let mail = AccountMail::Verification {
             token,
             email_key: email_key.to_owned(),
+            what: client.circumstances(now),
         };
         jobs::enqueue(tx, &mail).await?;
         Ok(())

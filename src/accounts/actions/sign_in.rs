@@ -83,7 +83,7 @@ impl Accounts {
             .verify(input.password.expose_secret(), stored.as_ref())
             .await?;
         let Some((account, kept, _)) = facts.filter(|_| verified.matches) else {
-            self.failed(&attempt, &email_key).await?;
+            self.failed(&attempt, &email_key, client).await?;
             return Err(wrong().into());
         };
         let mut tx = app.db.begin().await?;
@@ -136,7 +136,10 @@ impl Accounts {
         };
         store::begin_session(tx, new, now).await?;
         for ended in store::end_beyond(tx, account.id, lifetimes::MOST_SESSIONS, now).await? {
-            let mail = AccountMail::SessionLimit { session: ended.id };
+            let mail = AccountMail::SessionLimit {
+                ended: ended.id,
+                begun: session,
+            };
             jobs::enqueue(tx, &mail).await?;
         }
         let device_token = match device {
@@ -230,7 +233,7 @@ impl Accounts {
             .verify(password.expose_secret(), Some(&stored))
             .await?;
         if !verified.matches {
-            self.failed(&attempt, &account.email_key).await?;
+            self.failed(&attempt, &account.email_key, client).await?;
             let mistake = Mistake::new(MistakeCode::InvalidCredentials, "The password is wrong.");
             return Err(mistake.of(field).into());
         }

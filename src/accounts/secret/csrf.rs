@@ -4,7 +4,6 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::ExposeSecret;
-use subtle::ConstantTimeEq;
 
 use super::{random, read};
 use crate::accounts::SessionId;
@@ -32,12 +31,6 @@ impl Csrf {
         };
         let (nonce, mac) = bytes.expose_secret().split_at(NONCE);
         keys.csrf().verify(&[session.0.as_bytes(), nonce], mac)
-    }
-
-    /// Whether the header says what the cookie does, and both what we made for this session.
-    pub fn verify_pair(keys: &Keys, session: SessionId, header: &str, cookie: &str) -> bool {
-        let same: bool = header.as_bytes().ct_eq(cookie.as_bytes()).into();
-        same && Self::verify(keys, session, header)
     }
 }
 
@@ -77,18 +70,7 @@ mod tests {
         }
         for wrong in ["", &token[1..], &format!("{token}AAAA")] {
             assert!(!Csrf::verify(&keys, MINE, wrong));
-            assert!(!Csrf::verify_pair(&keys, MINE, wrong, wrong));
         }
-    }
-
-    #[test]
-    fn header_and_cookie_say_the_same() {
-        let keys = ring("a");
-        let (one, two) = (Csrf::mint(&keys, MINE), Csrf::mint(&keys, MINE));
-        assert!(Csrf::verify_pair(&keys, MINE, &one, &one));
-        assert!(!Csrf::verify_pair(&keys, MINE, &one, &two));
-        assert!(!Csrf::verify_pair(&keys, MINE, &one, ""));
-        assert!(!Csrf::verify_pair(&keys, OTHER, &one, &one));
     }
 
     #[test]

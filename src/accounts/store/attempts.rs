@@ -1,5 +1,4 @@
 use chrono::{DateTime, TimeDelta, Utc};
-use diesel::Queryable;
 use diesel::sql_types::{Binary, Bool, Integer, Nullable, Timestamptz};
 
 use super::Hash;
@@ -14,11 +13,8 @@ pub struct AttemptRules {
     pub forgotten_after: TimeDelta,
 }
 
-#[derive(Debug, Clone, Queryable)]
-pub struct Failures {
-    pub failures: i32,
-    pub locked_until: Option<DateTime<Utc>>,
-}
+/// Until when no more may be tried, if there were too many failures.
+pub type LockedUntil = Option<DateTime<Utc>>;
 
 /// Counts an attempt as a failure before it is made, if it may be made at all; none where it may not. A single
 /// statement, so that attempts side by side are counted one after the other.
@@ -28,9 +24,9 @@ pub async fn count_attempt(
     rules: AttemptRules,
     is_challenged: bool,
     now: DateTime<Utc>,
-) -> Result<Option<Failures>, Error> {
+) -> Result<Option<LockedUntil>, Error> {
     // What was before begins anew after a lock, and after a while.
-    let write = Statement::<(Integer, Nullable<Timestamptz>)>::new(
+    let write = Statement::<Nullable<Timestamptz>>::new(
         "insert into sign_in_failures as f (subject, failures, last_at) values (",
     )
     .bind::<Binary, _>(subject.to_vec())
@@ -50,7 +46,7 @@ pub async fn count_attempt(
     .bind::<Timestamptz, _>(now - rules.forgotten_after)
     .text(" or f.failures < ")
     .bind::<Integer, _>(rules.before_challenge)
-    .text(") returning failures, locked_until");
+    .text(") returning locked_until");
     Ok(db.write(&write).await?.into_iter().next())
 }
 
@@ -61,10 +57,10 @@ pub async fn count_refused_attempt(db: &Db, subject: Hash) -> Result<usize, Erro
     db.execute(&write).await
 }
 
-pub async fn failures(db: &Db, subjects: &[Hash]) -> Result<Vec<(Vec<u8>, Failures)>, Error> {
+pub async fn locks(db: &Db, subjects: &[Hash]) -> Result<Vec<(Vec<u8>, LockedUntil)>, Error> {
     let subjects: Vec<Vec<u8>> = subjects.iter().map(|subject| subject.to_vec()).collect();
-    let read = Statement::<(Binary, (Integer, Nullable<Timestamptz>))>::new(
-        "select subject, failures, locked_until from sign_in_failures where subject",
+    let read = Statement::<(Binary, Nullable<Timestamptz>)>::new(
+        "select subject, locked_until from sign_in_failures where subject",
     )
     .one_of::<Binary, _>(subjects);
     db.load(Freshness::Current, &read).await

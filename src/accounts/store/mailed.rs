@@ -11,7 +11,6 @@ use crate::db::{Db, Error, Freshness, Statement, Tx};
 /// A link that went out by mail.
 #[derive(Debug, Clone, Queryable)]
 pub struct MailedToken {
-    pub id: Uuid,
     pub account_id: AccountId,
     pub purpose: MailPurpose,
     pub token_hash: Vec<u8>,
@@ -20,7 +19,7 @@ pub struct MailedToken {
     pub created_at: DateTime<Utc>,
 }
 
-type MailedTokenSql = (SqlUuid, SqlUuid, Text, Binary, Text, Text, Timestamptz);
+type MailedTokenSql = (SqlUuid, Text, Binary, Text, Text, Timestamptz);
 
 pub struct NewMailedToken {
     pub id: Uuid,
@@ -116,7 +115,7 @@ pub async fn take_token(
         .bind::<Binary, _>(token_hash.to_vec())
         .text(" and expires_at > ")
         .bind::<Timestamptz, _>(now)
-        .text(" returning id, account_id, purpose, token_hash, email, email_key, created_at");
+        .text(" returning account_id, purpose, token_hash, email, email_key, created_at");
     tx.first(&write).await
 }
 
@@ -127,7 +126,7 @@ pub async fn peek_token(
     now: DateTime<Utc>,
 ) -> Result<Option<(MailedToken, Account)>, Error> {
     let read = Statement::<(MailedTokenSql, AccountSql)>::new(concat!(
-        "select t.id, t.account_id, t.purpose, t.token_hash, t.email, t.email_key, t.created_at, ",
+        "select t.account_id, t.purpose, t.token_hash, t.email, t.email_key, t.created_at, ",
         account_columns!(),
         " from mailed_tokens t join accounts a on a.id = t.account_id where t.token_hash = "
     ))
@@ -144,7 +143,7 @@ pub async fn token_to_mail(
     now: DateTime<Utc>,
 ) -> Result<Option<(MailedToken, Account)>, Error> {
     let read = Statement::<(MailedTokenSql, AccountSql)>::new(concat!(
-        "select t.id, t.account_id, t.purpose, t.token_hash, t.email, t.email_key, t.created_at, ",
+        "select t.account_id, t.purpose, t.token_hash, t.email, t.email_key, t.created_at, ",
         account_columns!(),
         " from mailed_tokens t join accounts a on a.id = t.account_id where t.id = "
     ))

@@ -286,7 +286,9 @@ impl AccountMutation {
                 let operation = operation(ctx)?;
                 operation.visit.only_sensitive()?;
                 let (token, password) = (input.token.into(), input.new_password.into());
-                let errors = mistakes(operation.accounts.reset_password(&token, &password).await)?;
+                let client = &operation.caller.client;
+                let reset = operation.accounts.reset_password(&token, &password, client);
+                let errors = mistakes(reset.await)?;
                 Ok(Some(ResetPasswordPayload {
                     changed: errors.is_empty(),
                     errors,

@@ -1,0 +1,247 @@
+//! Mails of accounts, from a job to the mailer: whom it concerns is looked up when it is written, so that what is no
+//! longer so is not mailed.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use super::jobs::AccountMail;
+use super::mails::{self, Addressee, Circumstances, Stationery};
+use super::model::{Account, AccountId, MailPurpose, SessionId, Status};
+use super::secret::Mailed;
+use super::store::{self, Family, MailedToken};
+use super::{Accounts, Client, lifetimes, quotas};
+use crate::jobs::{Attempt, Failure};
+use crate::mail::Message;
+
+impl Client {
+    /// What is told of something that this client did.
+    pub(super) fn circumstances(&self, at: DateTime<Utc>) -> Circumstances {
+        Circumstances {
+            at,
+            device: self.user_agent.clone(),
+            ip_address: self.address,
+        }
+    }
+}
+
+/// A mail that is wanted, and of which kind it is, for the limit on each.
+struct Wanted {
+    kind: &'static str,
+    message: Message,
+}
+
+impl Accounts {
+    /// Nothing is sent where nothing is to be told any more, or where an address had enough mails of a kind.
+    pub(super) async fn send(&self, mail: AccountMail, attempt: Attempt) -> Result<(), Failure> {
+        let Some(Wanted { kind, message }) = self.wanted(mail, attempt).await? else {
+            return Ok(());
+        };
+        // Tries of one mail are one mail.
+        if attempt.number == 1 {
+            let whose = format!("{kind} {}", message.to.to_lowercase());
+            let fits = quotas::fits(&self.app, quotas::MAILS, &whose).await;
+            if !fits.map_err(|_| Failure::passing("mails can't be counted"))? {
+                self.app.metrics.rate_limit_refusal("mails-of-a-kind");
+                tracing::warn!(
+                    kind,
+                    "an address had enough mails of a kind; this one is not sent"
+                );
+                return Ok(());
+            }
+        }
+        self.app.mailer.send(&message).await?;
+        Ok(())
+    }
+
+    async fn wanted(&self, mail: AccountMail, attempt: Attempt) -> Result<Option<Wanted>, Failure> {
+        let with = Stationery::new(&self.app.config);
+        let to = |account: &Account| addressee(attempt, &account.email, &account.display_name);
+        let (kind, message) = match mail {
+            AccountMail::Verification {
+                token,
+                email_key,
+                what,
+            } => match self.token(token, MailPurpose::Verify).await? {
+                Some((row, account, token)) => {
+                    let expires = row.created_at + lifetimes::VERIFICATION;
+                    let mail = mails::Verification { token, expires };
+                    ("verification", mail.message(&to(&account), &with))
+                }
+                None => match self.in_use(&email_key).await? {
+                    Some(account) => {
+                        let mail = mails::AlreadyRegistered { what };
+                        ("already registered", mail.message(&to(&account), &with))
+                    }
+                    None => return Ok(None),
+                },
+            },
+            AccountMail::Welcome { account } => match self.account(account).await? {
+                Some(account) => ("welcome", mails::Welcome.message(&to(&account), &with)),
+                None => return Ok(None),
+            },
+            AccountMail::PasswordReset { token, what } => {
+                match self.token(token, MailPurpose::ResetPassword).await? {
+                    Some((row, account, token)) => {
+                        let expires = row.created_at + lifetimes::PASSWORD_RESET;
+                        let mail = mails::PasswordReset {
+                            token,
+                            expires,
+                            what,
+                        };
+                        ("password reset", mail.message(&to(&account), &with))
+                    }
+                    None => return Ok(None),
+                }
+            }
+            AccountMail::PasswordChanged { account, what } => match self.account(account).await? {
+                Some(account) => {
+                    let mail = mails::PasswordChanged { what };
+                    ("password changed", mail.message(&to(&account), &with))
+                }
+                None => return Ok(None),
+            },
+            AccountMail::AddressChange { token, what } => {
+                match self.token(token, MailPurpose::ChangeEmail).await? {
+                    Some((row, account, token)) => match self.owner(&row.email_key).await? {
+                        // Of somebody else, who is told no more than when somebody registers it.
+                        Some(owner) if owner.id != account.id => {
+                            if owner.status == Status::Unverified {
+                                return Ok(None);
+                            }
+                            let mail = mails::AlreadyRegistered { what };
+                            ("already registered", mail.message(&to(&owner), &with))
+                        }
+                        _ => {
+                            let expires = row.created_at + lifetimes::ADDRESS_CHANGE;
+                            let mail = mails::ConfirmEmail { token, expires };
+                            let to = addressee(attempt, &row.email, &account.display_name);
+                            ("address change", mail.message(&to, &with))
+                        }
+                    },
+                    None => return Ok(None),
+                }
+            }
+            AccountMail::AddressChangeTold { token, what } => {
+                match self.token(token, MailPurpose::UndoEmail).await? {
+                    Some((row, account, token)) => {
+                        let expires = row.created_at + lifetimes::ADDRESS_UNDO;
+                        let mail = mails::EmailChanging {
+                            token,
+                            expires,
+                            what,
+                        };
+                        let to = addressee(attempt, &row.email, &account.display_name);
+                        ("address changing", mail.message(&to, &with))
+                    }
+                    None => return Ok(None),
+                }
+            }
+            AccountMail::NewDevice { session } => match self.family(session).await? {
+                Some(family) => {
+                    let mail = mails::NewDevice {
+                        what: begun(&family),
+                    };
+                    ("new device", mail.message(&to(&family.account), &with))
+                }
+                None => return Ok(None),
+            },
+            AccountMail::Locked {
+                email_key,
+                until,
+                what,
+            } => match self.in_use(&email_key).await? {
+                Some(account) => {
+                    let mail = mails::Locked { until, what };
+                    ("locked", mail.message(&to(&account), &with))
+                }
+                None => return Ok(None),
+            },
+            AccountMail::SessionLimit { ended, begun: new } => {
+                match (self.family(ended).await?, self.family(new).await?) {
+                    (Some(ended), Some(new)) => {
+                        let mail = mails::SessionLimit {
+                            what: begun(&new),
+                            ended: ended.session.user_agent,
+                        };
+                        ("session limit", mail.message(&to(&new.account), &with))
+                    }
+                    _ => return Ok(None),
+                }
+            }
+            AccountMail::TokenReused { session, what } => match self.family(session).await? {
+                Some(family) => {
+                    let mail = mails::TokenReused { what };
+                    ("token reused", mail.message(&to(&family.account), &with))
+                }
+                None => return Ok(None),
+            },
+        };
+        let message = message?;
+        Ok(Some(Wanted { kind, message }))
+    }
+
+    /// A token that still counts, with its clear text. One that was made by a key which is gone can't be written.
+    async fn token(
+        &self,
+        id: Uuid,
+        purpose: MailPurpose,
+    ) -> Result<Option<(MailedToken, Account, SecretString)>, Failure> {
+        let now = self.app.clock.now();
+        let found = store::token_to_mail(&self.app.db, id, now).await?;
+        let Some((row, account)) = found.filter(|(row, _)| row.purpose == purpose) else {
+            return Ok(None);
+        };
+        let hash = row.token_hash[..].try_into().ok();
+        let token = hash.and_then(|hash| Mailed::of_hash(&self.keys, purpose, id, hash));
+        match token {
+            Some(token) => Ok(Some((row, account, token))),
+            None => Err(Failure::lasting(
+                "the key that the mailed token was made with is not in the ring",
+            )),
+        }
+    }
+
+    async fn account(&self, id: AccountId) -> Result<Option<Account>, Failure> {
+        let found = store::accounts_by_ids(&self.app.db, &[id]).await?;
+        Ok(found.into_iter().next())
+    }
+
+    async fn owner(&self, email_key: &str) -> Result<Option<Account>, Failure> {
+        Ok(store::account_by_key(&self.app.db, email_key).await?)
+    }
+
+    /// One whose owner has shown that the address is theirs.
+    async fn in_use(&self, email_key: &str) -> Result<Option<Account>, Failure> {
+        let owner = self.owner(email_key).await?;
+        Ok(owner.filter(|account| account.status != Status::Unverified))
+    }
+
+    async fn family(&self, session: SessionId) -> Result<Option<Family>, Failure> {
+        Ok(store::family(&self.app.db, session).await?)
+    }
+}
+
+fn addressee(attempt: Attempt, email: &str, name: &str) -> Addressee {
+    Addressee {
+        mail: attempt.job.to_string(),
+        email: super::EmailAddress::parse(email)
+            .map_or_else(|_| email.to_owned(), |address| address.for_smtp()),
+        name: name.to_owned(),
+    }
+}
+
+/// Of the sign-in that began a session.
+fn begun(family: &Family) -> Circumstances {
+    let session = &family.session;
+    Circumstances {
+        at: session.created_at,
+        device: session.user_agent.clone(),
+        ip_address: session
+            .ip_address
+            .as_deref()
+            .and_then(|text| text.parse::<IpAddr>().ok()),
+    }
+}
