@@ -8,7 +8,7 @@ pub(super) fn is_hidden(character: char) -> bool {
             character,
             // Soft hyphen, joiners and marks of direction, and the characters that steer layout.
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{fffd}'
+            | '\u{2028}'..='\u{202e}' | '\u{fe00}'..='\u{fe0f}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{fffd}'
             // Letters that are drawn as nothing: Hangul's fillers, Khmer's inherent vowels, an empty Braille cell.
             | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}'
             // Marks of music notation, tags, and what is nobody's character.
@@ -20,4 +20,9 @@ pub(super) fn is_hidden(character: char) -> bool {
 /// The joiners without which some emoji fall apart and Persian or Hindi are misspelt.
 pub(super) fn is_joiner(character: char) -> bool {
     matches!(character, '\u{200c}' | '\u{200d}')
+}
+
+/// What chooses among the forms of the character before it: a coloured emoji, an old form of a Chinese one.
+pub(super) fn is_variation(character: char) -> bool {
+    matches!(character, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }

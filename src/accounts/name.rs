@@ -6,7 +6,7 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::characters::{is_hidden, is_joiner};
+use super::characters::{is_hidden, is_joiner, is_variation};
 
 /// Characters of a name at most, counted as Unicode does after composition (NFC).
 pub const LONGEST_NAME: usize = 80;
@@ -80,9 +80,16 @@ fn check_visible(text: &str) -> Result<(), NameFault> {
         // letters it does nothing but make two names look like one.
         let joins = is_joiner(character)
             && [before, characters.peek().copied()].iter().all(|beside| {
-                beside.is_some_and(|beside| !beside.is_ascii() && !is_hidden(beside))
+                beside.is_some_and(|beside| {
+                    !beside.is_ascii() && (is_variation(beside) || !is_hidden(beside))
+                })
             });
-        if is_hidden(character) && !joins {
+        // So is a choice of form, where there are several; keycaps have theirs on digits.
+        let chooses = is_variation(character)
+            && before.is_some_and(|before| {
+                before.is_ascii_digit() || !(before.is_ascii() || is_hidden(before))
+            });
+        if is_hidden(character) && !joins && !chooses {
             return Err(NameFault::Hidden);
         }
         marks = if is_combining_mark(character) {
@@ -179,6 +186,10 @@ mod tests {
             "R.E.M.",
             "¥$",
             "Sunn O)))",
+            "🏳️‍🌈",
+            "❤\u{fe0f} Ada",
+            "1\u{fe0f}\u{20e3}",
+            "葛\u{e0100}城",
             "山田太郎",
             "Владимир",
             "عمر",
@@ -240,6 +251,8 @@ mod tests {
             "Ada\u{202e}ecalevoL",
             "A\u{200b}da",
             "A\u{200d}da",
+            "A\u{fe0f}da",
+            "\u{fe0f}",
             "A\u{ad}da",
             "Ada\u{2066}",
             "\u{feff}Ada",

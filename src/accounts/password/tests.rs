@@ -297,7 +297,8 @@ async fn without_an_account_the_same_work_is_done() {
         quickest.as_secs_f64()
     };
     let ratio = time(None).await / time(Some(&kept)).await;
-    assert!((0.5..2.0).contains(&ratio), "{ratio}");
+    // No work at all would be a thousandth; other processes may disturb either.
+    assert!((0.25..4.0).contains(&ratio), "{ratio}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
