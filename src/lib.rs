@@ -1,18 +1,18 @@
 //! The map, in the order of dependence: each room may import the ones below it, never one above.
 
-/// Serving: from the start to a stop as promised.
+/// Serving and working: from the start to a stop as promised.
 pub mod serve;
 
 /// `empulse check`: tries every setting and every service that it names.
 pub mod check;
 
-/// The commands that make accounts.
+/// The commands that make accounts: administrators, and those of a demo.
 pub mod install;
 
 /// Routes, the request's shell: who is it, is it allowed in, how large, how long.
 pub mod http;
 
-/// The list of all background jobs and schedules.
+/// The list of all background jobs and schedules, and what runs them.
 pub mod worker;
 
 /// The API: decode ids, call the domain, encode; limits and prices.
@@ -24,16 +24,16 @@ pub mod demo;
 /// Artists, albums, tracks and genres.
 pub mod catalogue;
 
-/// People: who asks, and what they may do.
+/// People: who they are, how they show it, and how long that lasts.
 pub mod accounts;
 
-/// The one context of requests and jobs.
+/// The one context of requests and jobs: whichever form each part has.
 pub mod app;
 
-/// Messages, and how they leave.
+/// Messages, how they look, and how they leave: by SMTP, or as files.
 pub mod mail;
 
-/// Work that goes on after an answer.
+/// Work that goes on after an answer: enqueued in a transaction, leased, tried again.
 pub mod jobs;
 
 /// How often somebody may do something.
@@ -45,14 +45,14 @@ pub mod cache;
 /// The one connection to Redis, shared by limits and cache.
 pub mod redis;
 
-/// PostgreSQL: pools, the embedded engine, migrations, statements, keyset pages, ids.
+/// PostgreSQL: connections, transactions, the embedded engine, migrations, statements, keyset pages, ids.
 pub mod db;
 
 /// Logs, traces and metrics.
 pub mod telemetry;
 
-/// What time it is.
+/// What time it is; a test can move it.
 pub mod clock;
 
-/// Every setting.
+/// Every setting, read once.
 pub mod config;
