@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use url::Url;
 
+use crate::accounts;
 use crate::app;
 use crate::clock::Clock;
 use crate::config::{self, Clamav, Config};
@@ -44,6 +45,8 @@ pub async fn run(config: &Config, out: &mut dyn Write) -> io::Result<bool> {
     if let Some(url) = &config.redis_url {
         report.line("redis", patiently(redis(url)).await)?;
     }
+    report.line("signing keys", accounts::check_keys(config))?;
+    report.line("breached passwords", accounts::check_passwords(config))?;
     if config.smtp_url.is_some() {
         report.line("mail server", mail_server(config).await)?;
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::Context;
 use empulse::accounts::Accounts;
 use empulse::app::{self, App};
-use empulse::config::{self, Command, Config};
+use empulse::config::{self, Command, Config, Environment};
 use empulse::db::migrate;
 use empulse::telemetry::{self, Metrics, Telemetry};
 use empulse::{check, demo, graphql, install, serve};
@@ -107,7 +107,10 @@ async fn command_in_runtime(command: Command, config: Arc<Config>) -> anyhow::Re
                 demo::load(target, &catalogue, |progress| eprintln!("{progress}")).await?;
             println!("{summary}");
             let accounts = Accounts::open(app.clone())?;
-            println!("{}", install::demo(&accounts).await?);
+            match app.config.environment {
+                Environment::Development => println!("{}", install::demo(&accounts).await?),
+                Environment::Production => println!("No accounts were made: this is production."),
+            }
         }
         Command::CreateAdmin { email, name } => {
             let app = App::open(config, Metrics::detached()).await?;

@@ -7,6 +7,7 @@ use super::access::AccessFault;
 use super::fault::Fault;
 use super::model::{AccountId, Principal, Role, Scope, Tier};
 use super::{Accounts, store};
+use crate::config::Environment;
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -69,10 +70,16 @@ impl Actor {
     /// The same, and of one of these roles.
     pub fn with_role(&self, roles: &[Role]) -> Result<&Arc<Principal>, Refused> {
         let principal = self.in_session()?;
-        match roles.iter().any(|role| principal.account.has(*role)) {
-            true => Ok(principal),
-            false => Err(Refused::Forbidden("Your roles do not allow this.")),
+        if !roles.iter().any(|role| principal.account.has(*role)) {
+            return Err(Refused::Forbidden("Your roles do not allow this."));
         }
+        let needs_second_factor = |role: &Role| matches!(role, Role::Moderator | Role::Admin);
+        if roles.iter().all(needs_second_factor) && !principal.may_administer {
+            return Err(Refused::Forbidden(
+                "Your role needs two-factor authentication for this.",
+            ));
+        }
+        Ok(principal)
     }
 
     /// The same, with an address that was confirmed.
@@ -109,6 +116,8 @@ impl Accounts {
             }
         };
         let account = store::account_of_session(&self.app.db, access.session, now).await?;
+        // Nobody can have a second factor yet, so in production nobody administers.
+        let may_administer = self.app.config.environment == Environment::Development;
         Ok(account
             .filter(|account| account.id == access.account)
             .map(|account| {
@@ -116,6 +125,7 @@ impl Accounts {
                     account: Arc::new(account),
                     session: access.session,
                     scopes: access.scopes.clone(),
+                    may_administer,
                 })
             }))
     }

@@ -13,6 +13,8 @@ pub struct Client {
     pub limit_key: String,
     pub address: Option<IpAddr>,
     pub user_agent: Option<String>,
+    /// Of the request, for whatever is done because of it.
+    pub correlation_id: String,
     pub cookies: Cookies,
     /// How the request shows that its cookies were not sent behind somebody's back.
     pub csrf: CsrfProof,

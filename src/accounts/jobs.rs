@@ -10,8 +10,9 @@ use uuid::Uuid;
 use super::mails::Circumstances;
 use super::model::{AccountId, SessionId};
 use super::store::{self, Forgotten};
-use super::{Accounts, lifetimes};
-use crate::jobs::{Failure, Job, Registry};
+use super::{Accounts, Client, lifetimes};
+use crate::db::{Error, Tx};
+use crate::jobs::{Failure, Job, New, Registry};
 
 /// A mail to whoever an account, a session or an address belongs to by the time that it is written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -64,6 +65,19 @@ pub enum AccountMail {
 
 impl Job for AccountMail {
     const KIND: &'static str = "accounts.mail";
+    // Some hours: a mail server may be away for a night, and most links are good for a day.
+    const ATTEMPTS: u32 = 20;
+}
+
+/// Asks for a mail in the transaction of what it tells of.
+pub(super) async fn mail(
+    tx: &mut Tx<'_>,
+    mail: &AccountMail,
+    client: &Client,
+) -> Result<(), Error> {
+    let new = New::of(mail)?.caused_by(client.correlation_id.as_str());
+    new.enqueue(tx).await?;
+    Ok(())
 }
 
 /// Forgets what has been of no use for long enough.

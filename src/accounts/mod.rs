@@ -29,6 +29,7 @@ mod store;
 use std::sync::Arc;
 
 use crate::app::App;
+use crate::config::Config;
 
 pub use self::actions::{
     Credentials, Installation, ProfileChange, RefreshWith, Registration, SignIn, SignedIn,
@@ -49,6 +50,19 @@ pub use self::name::{DisplayName, NameFault};
 pub use self::reads::{
     accounts_by_ids, locks_of, pending_addresses, session_of, sessions_of_accounts, users_by_ids,
 };
+
+/// Whether there are keys to make tokens with; how many.
+pub fn check_keys(config: &Config) -> anyhow::Result<String> {
+    let keys = keys::Keys::open(config)?.public_keys();
+    let signing = keys.first().map_or("none", |key| &key.id);
+    Ok(format!("{signing} signs, {} in all", keys.len()))
+}
+
+/// Whether the lists of breached passwords can be read.
+pub fn check_passwords(config: &Config) -> anyhow::Result<&'static str> {
+    password::Passwords::open(config)?;
+    Ok("can be read")
+}
 
 /// The accounts of the service: what they are kept in, and what their secrets are made with.
 pub struct Accounts {

@@ -149,6 +149,8 @@ pub struct Principal {
     pub session: SessionId,
     /// None: all that the session may. Some: narrowed by whoever held the token.
     pub scopes: Option<BTreeSet<Scope>>,
+    /// Whether the roles beyond a listener's and an artist's count: in production they need a second factor.
+    pub may_administer: bool,
 }
 
 stored_enum!(

@@ -26,6 +26,8 @@ pub const EASY_REGISTRATIONS: Counted = counted("easy-registrations", 3);
 pub const RESETS_BY_ADDRESS: Counted = counted("password-resets", 20);
 pub const RESETS_OF_ACCOUNT: Counted = counted("password-resets-of-an-account", 5);
 pub const VERIFICATIONS_BY_ADDRESS: Counted = counted("verification-mails", 20);
+pub const PRESSED_BUTTONS: Counted = counted("pressed-buttons", 60);
+pub const ADDRESS_CHANGES: Counted = counted("address-changes", 10);
 pub const MAILS: Counted = counted("mails-of-a-kind", 5);
 
 /// Charges one; refused where it does not fit, or where nobody can count.

@@ -115,8 +115,8 @@ pub(super) fn path(text: &str) -> Parsed<PathBuf> {
 
 pub(super) fn pool(text: &str) -> Parsed<u32> {
     match text.parse() {
-        Ok(size @ 1..=500) => Ok(size),
-        _ => Err("is not a whole number from 1 to 500".into()),
+        Ok(size @ 2..=500) => Ok(size),
+        _ => Err("is not a whole number from 2 to 500".into()),
     }
 }
 

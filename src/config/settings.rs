@@ -109,7 +109,7 @@ settings! {
             Setting::new("DATABASE_URL", "URL").or_unset("unset: embedded").secret()
                 .such_as("postgres://user:password@host:5432/empulse?sslmode=verify-full");
 
-        /// Connections to each database at most, 1 to 500.
+        /// Connections to each database at most, 2 to 500; half are for what writes. One more asks for health, one hears of jobs.
         database_pool: u32 = required(parse::pool),
             Setting::new("EMPULSE_DATABASE_POOL", "NUMBER").or("10").such_as("10");
 

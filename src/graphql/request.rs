@@ -191,6 +191,21 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// Seconds to wait, where that helps with what was refused.
+    pub fn retry_after(&self) -> Option<u64> {
+        match &self.outcome {
+            Outcome::Refused(error) => error.retry_after(),
+            Outcome::Invalid(_) => None,
+            Outcome::Ran { errors, .. } => errors
+                .iter()
+                .filter_map(|error| error.source.as_ref()?.downcast_ref::<ApiError>())
+                .filter_map(ApiError::retry_after)
+                .max(),
+        }
+    }
+}
+
 impl Serialize for Answer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;

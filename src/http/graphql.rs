@@ -121,7 +121,11 @@ impl GraphQl {
             return transport(&error, error.status());
         }
         let is_personal = caller.actor.account_id().is_some();
+        let has_stale_token = caller.has_stale_token;
         let mut reply = self.api.run(requests, caller).await;
+        if has_stale_token && was_unauthenticated(&reply) {
+            return unauthenticated();
+        }
         let mut response = respond(&reply, is_batch, accepted);
         let changes = std::mem::take(&mut reply.cookies);
         let sets_cookies = !changes.is_empty();
@@ -165,6 +169,14 @@ impl GraphQl {
             only_queries,
         })
     }
+}
+
+/// Whether nothing ran, for want of a token that is believed.
+fn was_unauthenticated(reply: &Reply) -> bool {
+    reply
+        .answers
+        .iter()
+        .all(|answer| matches!(answer.refusal(), Some(ApiError::Unauthenticated(_))))
 }
 
 fn not_migrated() -> ApiError {
@@ -352,14 +364,12 @@ fn respond(reply: &Reply, is_batch: bool, accepted: Accepted) -> Response {
         .header(header::CONTENT_TYPE, accepted.content_type())
         .body(bytes);
     let headers = response.headers_mut();
-    if let Some(error) = whole {
-        tell_retry(headers, error);
-        if matches!(error, ApiError::Unauthenticated(_)) {
-            challenge(headers);
-        }
-        if status == StatusCode::METHOD_NOT_ALLOWED {
-            headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
-        }
+    // Also where a field alone was asked for too often.
+    if let Some(seconds) = reply.answers.iter().filter_map(Answer::retry_after).max() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if whole.is_some() && status == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
     }
     if let Some(budget) = &reply.budget {
         tell_budget(headers, budget);
@@ -403,14 +413,10 @@ fn transport(error: &ApiError, status: StatusCode) -> Response {
 fn unauthenticated() -> Response {
     let error = ApiError::Unauthenticated(STALE_TOKEN);
     let mut response = transport(&error, StatusCode::UNAUTHORIZED);
-    challenge(response.headers_mut());
-    response
-}
-
-/// What a client whose token was refused should do about it.
-fn challenge(headers: &mut HeaderMap) {
     let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+    let headers = response.headers_mut();
     headers.insert(header::WWW_AUTHENTICATE, challenge);
+    response
 }
 
 fn unsupported(message: &str) -> Response {

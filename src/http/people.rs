@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::client_address::ClientAddress;
 use super::cookies::Cookies;
+use super::correlation::CorrelationId;
 use super::cors::Cors;
 use super::csrf::Sessions;
 use super::origin::is_foreign;
@@ -23,7 +24,11 @@ pub fn client(request: &Request, cors: &Cors) -> Client {
     let address = request.extensions().get::<ClientAddress>();
     let cookies = Cookies::of(headers);
     let user_agent = headers.get(header::USER_AGENT);
+    let correlation_id = request.extensions().get::<CorrelationId>();
     Client {
+        correlation_id: correlation_id
+            .map(|id| id.as_str().to_owned())
+            .unwrap_or_default(),
         limit_key: address
             .map(|address| address.limit_key())
             .unwrap_or_default(),
@@ -92,8 +97,14 @@ pub struct People(pub Arc<Accounts>);
 
 #[async_trait]
 impl Addresses for People {
-    async fn verify(&self, token: SecretString, _: &Visitor) -> Result<bool, ApiError> {
-        match self.0.verify_email(&token).await {
+    async fn verify(&self, token: SecretString, visitor: &Visitor) -> Result<bool, ApiError> {
+        let client = Client {
+            limit_key: visitor.address.limit_key(),
+            address: Some(visitor.address.0),
+            correlation_id: visitor.correlation_id.as_str().to_owned(),
+            ..Client::default()
+        };
+        match self.0.verify_email_by_page(&token, &client).await {
             Ok(()) => Ok(true),
             Err(accounts::Fault::Mistakes(_)) => Ok(false),
             Err(fault) => Err(fault.into()),

@@ -6,12 +6,11 @@ use secrecy::SecretString;
 use super::register::parse_email;
 use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
-use crate::accounts::jobs::AccountMail;
+use crate::accounts::jobs::{self, AccountMail};
 use crate::accounts::model::MailPurpose;
 use crate::accounts::model::Principal;
 use crate::accounts::store;
-use crate::accounts::{Accounts, lifetimes};
-use crate::jobs;
+use crate::accounts::{Accounts, lifetimes, quotas};
 
 impl Accounts {
     /// Mails a link to the new address, and tells the old one. What is answered, and what can be seen of it, does not
@@ -25,6 +24,9 @@ impl Accounts {
     ) -> Result<(), Fault> {
         let new_email = parse_email(new_email, "newEmail")?;
         let account = &principal.account;
+        // Each mails somebody who has not asked for it perhaps.
+        let whose = account.id.to_string();
+        quotas::charge(&self.app, quotas::ADDRESS_CHANGES, &whose).await?;
         let (kept, attempt) = self
             .check_password(account, principal.session, password, "password", client)
             .await?;
@@ -55,12 +57,12 @@ impl Accounts {
             token: change_id,
             what: what.clone(),
         };
-        jobs::enqueue(&mut tx, &mail).await?;
+        jobs::mail(&mut tx, &mail, client).await?;
         let told = AccountMail::AddressChangeTold {
             token: undo_id,
             what,
         };
-        jobs::enqueue(&mut tx, &told).await?;
+        jobs::mail(&mut tx, &told, client).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -7,11 +7,10 @@ use uuid::Uuid;
 
 use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
-use crate::accounts::jobs::AccountMail;
+use crate::accounts::jobs::{self, AccountMail};
 use crate::accounts::lifetimes::ATTEMPTS;
 use crate::accounts::store::{self, Hash};
 use crate::accounts::{Accounts, SessionId};
-use crate::jobs;
 
 /// What lets somebody try although an address is locked.
 #[derive(Debug, Clone, Copy)]
@@ -135,7 +134,7 @@ impl Accounts {
                 until,
                 what: client.circumstances(self.app.clock.now()),
             };
-            jobs::enqueue(&mut tx, &mail).await?;
+            jobs::mail(&mut tx, &mail, client).await?;
         }
         tx.commit().await?;
         Ok(())

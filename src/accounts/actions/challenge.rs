@@ -27,7 +27,11 @@ impl Accounts {
             );
         };
         let now: DateTime<Utc> = self.app.clock.now();
-        let solved = match self.challenges.verify(response, now, client.address).await {
+        let solved = match self
+            .challenges
+            .verify(response, now, client.address, &client.correlation_id)
+            .await
+        {
             Ok(solved) => solved,
             Err(ChallengeFault::Wrong) => {
                 return Err(wanted("The challenge was not solved; ask for a new one.").into());

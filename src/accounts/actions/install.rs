@@ -7,7 +7,7 @@ use super::attempts;
 use super::register::parse_email;
 use crate::accounts::Accounts;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
-use crate::accounts::model::{Account, AccountId, Ending, Role};
+use crate::accounts::model::{Account, AccountId, Ending, MailPurpose, Role};
 use crate::accounts::name::DisplayName;
 use crate::accounts::store::{self, NewAccount};
 
@@ -53,6 +53,9 @@ impl Accounts {
         let account = installed
             .ok_or_else(|| Fault::Internal("an account was neither made nor found".into()))?;
         store::end_sessions(&mut tx, account.id, None, Ending::PasswordChanged, now).await?;
+        for purpose in MailPurpose::ALL {
+            store::void_tokens(&mut tx, account.id, *purpose).await?;
+        }
         store::forget_devices(&mut tx, account.id, 0).await?;
         store::forgive(&mut tx, attempts::of_address(&account.email_key)).await?;
         tx.commit().await?;

@@ -7,14 +7,13 @@ use super::register::parse_email;
 use crate::accounts::client::Client;
 use crate::accounts::email::EmailAddress;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
-use crate::accounts::jobs::AccountMail;
+use crate::accounts::jobs::{self, AccountMail};
 use crate::accounts::model::MailPurpose;
 use crate::accounts::model::{Account, Ending, Principal, SessionId};
 use crate::accounts::secret::Mailed;
 use crate::accounts::store;
 use crate::accounts::{Accounts, lifetimes, quotas};
 use crate::db::Tx;
-use crate::jobs;
 
 impl Accounts {
     /// Mails a link to set a new password, if there is an account. The answer, and the work, are the same if not.
@@ -30,7 +29,7 @@ impl Accounts {
         let mut tx = app.db.begin().await?;
         store::add_token_by_address(&mut tx, new, &email.key(), false, now).await?;
         let what = client.circumstances(now);
-        jobs::enqueue(&mut tx, &AccountMail::PasswordReset { token, what }).await?;
+        jobs::mail(&mut tx, &AccountMail::PasswordReset { token, what }, client).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -127,7 +126,7 @@ impl Accounts {
             account: account.id,
             what: client.circumstances(now),
         };
-        jobs::enqueue(tx, &mail).await?;
+        jobs::mail(tx, &mail, client).await?;
         Ok(())
     }
 }

@@ -8,12 +8,11 @@ use secrecy::{ExposeSecret, SecretString};
 use super::sign_in::{Delivery, SignedIn};
 use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
-use crate::accounts::jobs::AccountMail;
+use crate::accounts::jobs::{self, AccountMail};
 use crate::accounts::model::{Ending, SessionId};
 use crate::accounts::secret::{Csrf, RefreshToken};
 use crate::accounts::store::{self, Family, Turn};
 use crate::accounts::{Accounts, lifetimes};
-use crate::jobs;
 
 /// Where the refresh token came from; what came by cookie goes back by cookie.
 pub enum RefreshWith {
@@ -119,7 +118,7 @@ impl Accounts {
         let mut tx = self.app.db.begin().await?;
         if store::end_session(&mut tx, session, None, Ending::TokenReused, now).await? {
             let what = client.circumstances(now);
-            jobs::enqueue(&mut tx, &AccountMail::TokenReused { session, what }).await?;
+            jobs::mail(&mut tx, &AccountMail::TokenReused { session, what }, client).await?;
         }
         tx.commit().await?;
         tracing::warn!(%session, "a refresh token was used twice: the session is ended");

@@ -7,14 +7,13 @@ use uuid::Uuid;
 use crate::accounts::client::Client;
 use crate::accounts::email::EmailAddress;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
-use crate::accounts::jobs::AccountMail;
+use crate::accounts::jobs::{self, AccountMail};
 use crate::accounts::model::MailPurpose;
 use crate::accounts::name::DisplayName;
 use crate::accounts::secret::Mailed;
 use crate::accounts::store::{self, NewAccount, NewMailedToken};
 use crate::accounts::{AccountId, Accounts, lifetimes, quotas};
 use crate::db::Tx;
-use crate::jobs;
 
 pub struct Registration {
     pub email: String,
@@ -107,7 +106,7 @@ impl Accounts {
             email_key: email_key.to_owned(),
             what: client.circumstances(now),
         };
-        jobs::enqueue(tx, &mail).await?;
+        jobs::mail(tx, &mail, client).await?;
         Ok(())
     }
 

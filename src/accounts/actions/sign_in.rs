@@ -11,14 +11,13 @@ use super::register::parse_email;
 use crate::accounts::access::Claims;
 use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
-use crate::accounts::jobs::AccountMail;
+use crate::accounts::jobs::{self, AccountMail};
 use crate::accounts::model::{Account, SessionId, Status};
 use crate::accounts::password::PasswordHash;
 use crate::accounts::secret::{Csrf, Device, RefreshToken};
 use crate::accounts::store::{self, NewSession};
 use crate::accounts::{Accounts, lifetimes, quotas};
 use crate::db::Tx;
-use crate::jobs;
 
 pub struct SignIn {
     pub email: String,
@@ -45,7 +44,7 @@ pub struct Credentials {
     pub refresh_token: SecretString,
     pub refresh_expires_at: DateTime<Utc>,
     pub csrf_token: SecretString,
-    /// Marks the device as known; only where it is new.
+    /// Marks the device as known; given at each sign-in.
     pub device_token: Option<SecretString>,
     pub by_cookie: bool,
     pub is_remembered: bool,
@@ -69,9 +68,9 @@ impl Accounts {
                 .or(input.device_token.as_ref()),
             false => input.device_token.as_ref(),
         };
-        let device = presented.and_then(|token| Device::parse(token.expose_secret()));
+        let shown = presented.and_then(|token| Device::parse(token.expose_secret()));
         let facts =
-            store::sign_in_facts(&app.db, &email_key, device.map(|device| device.hash())).await?;
+            store::sign_in_facts(&app.db, &email_key, shown.as_ref().map(Device::hash)).await?;
         let device = facts.as_ref().and_then(|(_, _, device)| *device);
         let known = device.map_or(Known::Nobody, Known::Device);
         let challenge = Challenge::Solution(input.challenge.as_deref());
@@ -102,7 +101,7 @@ impl Accounts {
             store::renew_hash(&mut tx, account.id, renewed.as_str()).await?;
         }
         let signed_in = self
-            .begin_session(&mut tx, account, device, &input, client)
+            .begin_session(&mut tx, account, shown.zip(device), &input, client)
             .await?;
         tx.commit().await?;
         Ok(signed_in)
@@ -112,7 +111,7 @@ impl Accounts {
         &self,
         tx: &mut Tx<'_>,
         account: Account,
-        device: Option<Uuid>,
+        device: Option<(Device, Uuid)>,
         input: &SignIn,
         client: &Client,
     ) -> Result<SignedIn, Fault> {
@@ -140,12 +139,12 @@ impl Accounts {
                 ended: ended.id,
                 begun: session,
             };
-            jobs::enqueue(tx, &mail).await?;
+            jobs::mail(tx, &mail, client).await?;
         }
         let device_token = match device {
-            Some(device) => {
+            Some((token, device)) => {
                 store::touch_device(tx, device, client.user_agent.clone(), now).await?;
-                None
+                token.text()
             }
             None => {
                 let token = Device::random();
@@ -153,9 +152,9 @@ impl Accounts {
                 let is_first = store::add_device(tx, account.id, token.hash(), agent, now).await?;
                 store::forget_devices(tx, account.id, lifetimes::MOST_DEVICES).await?;
                 if !is_first {
-                    jobs::enqueue(tx, &AccountMail::NewDevice { session }).await?;
+                    jobs::mail(tx, &AccountMail::NewDevice { session }, client).await?;
                 }
-                Some(token.text())
+                token.text()
             }
         };
         let credentials = self.credentials(
@@ -167,7 +166,7 @@ impl Accounts {
                 by_cookie: input.by_cookie,
                 is_remembered: input.remember,
             },
-            device_token,
+            Some(device_token),
         )?;
         Ok(SignedIn {
             account: Arc::new(account),

@@ -3,21 +3,31 @@
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::accounts::Accounts;
+use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
-use crate::accounts::jobs::AccountMail;
+use crate::accounts::jobs::{self, AccountMail};
 use crate::accounts::model::MailPurpose;
 use crate::accounts::model::{Account, Ending, Status};
 use crate::accounts::secret::Mailed;
 use crate::accounts::store::{self, MailedToken};
+use crate::accounts::{Accounts, quotas};
 use crate::db::Tx;
-use crate::jobs;
 
 /// The constraint that keeps an address to one account.
 const ADDRESS_IS_UNIQUE: &str = "accounts_email_key";
 
 impl Accounts {
-    pub async fn verify_email(&self, token: &SecretString) -> Result<(), Fault> {
+    /// By the button of a page. Operations of the API are charged for already; this is not.
+    pub async fn verify_email_by_page(
+        &self,
+        token: &SecretString,
+        client: &Client,
+    ) -> Result<(), Fault> {
+        quotas::charge(&self.app, quotas::PRESSED_BUTTONS, &client.limit_key).await?;
+        self.verify_email(token, client).await
+    }
+
+    pub async fn verify_email(&self, token: &SecretString, client: &Client) -> Result<(), Fault> {
         let hash = Mailed::hash_of(token.expose_secret()).ok_or_else(unknown)?;
         let now = self.app.clock.now();
         let found = store::peek_token(&self.app.db, hash, now).await?;
@@ -28,7 +38,7 @@ impl Accounts {
         let taken = store::take_token(&mut tx, hash, now).await?;
         let done = match (taken, held) {
             (Some(token), Some((account, _))) => match token.purpose {
-                MailPurpose::Verify => confirm(&mut tx, &token, &account, now).await?,
+                MailPurpose::Verify => confirm(&mut tx, &token, &account, client, now).await?,
                 MailPurpose::ChangeEmail => change(&mut tx, &token, &account, now).await?,
                 MailPurpose::UndoEmail => undo(&mut tx, &token, now).await?,
                 // Not used up: it stays good for what it is for.
@@ -49,6 +59,7 @@ async fn confirm(
     tx: &mut Tx<'_>,
     token: &MailedToken,
     before: &Account,
+    client: &Client,
     now: DateTime<Utc>,
 ) -> Result<bool, Fault> {
     let confirmed = store::confirm_address(tx, token.account_id, &token.email_key, now).await?;
@@ -57,7 +68,7 @@ async fn confirm(
     }
     if before.status == Status::Unverified {
         let account = token.account_id;
-        jobs::enqueue(tx, &AccountMail::Welcome { account }).await?;
+        jobs::mail(tx, &AccountMail::Welcome { account }, client).await?;
     }
     Ok(true)
 }

@@ -88,10 +88,15 @@ impl Challenges {
         response: &str,
         now: DateTime<Utc>,
         remote_ip: Option<IpAddr>,
+        correlation_id: &str,
     ) -> Result<Solved, ChallengeFault> {
         match &self.0 {
             Kind::Altcha(altcha) => altcha.verify(response, now),
-            Kind::Service(service) => service.verify(response, now, remote_ip).await,
+            Kind::Service(service) => {
+                service
+                    .verify(response, now, remote_ip, correlation_id)
+                    .await
+            }
         }
     }
 }

@@ -99,6 +99,7 @@ impl Service {
         token: &str,
         now: DateTime<Utc>,
         remote_ip: Option<IpAddr>,
+        correlation_id: &str,
     ) -> Result<Solved, ChallengeFault> {
         let right = !token.is_empty()
             && token.len() <= LONGEST_TOKEN
@@ -106,7 +107,8 @@ impl Service {
         if !right {
             return Err(ChallengeFault::Wrong);
         }
-        let asked = tokio::time::timeout(self.patience, self.ask(token, remote_ip)).await;
+        let asked =
+            tokio::time::timeout(self.patience, self.ask(token, remote_ip, correlation_id)).await;
         let answer = asked
             .map_err(|_| "no answer in time".to_owned())
             .and_then(|asked| asked.map_err(|error| format!("{error:#}")))
@@ -128,7 +130,12 @@ impl Service {
         })
     }
 
-    async fn ask(&self, token: &str, remote_ip: Option<IpAddr>) -> anyhow::Result<Answer> {
+    async fn ask(
+        &self,
+        token: &str,
+        remote_ip: Option<IpAddr>,
+        correlation_id: &str,
+    ) -> anyhow::Result<Answer> {
         let mut form = vec![
             ("secret", self.secret.expose_secret().to_owned()),
             ("response", token.to_owned()),
@@ -141,6 +148,7 @@ impl Service {
             form.push(("remoteip", ip.to_string()));
         }
         let request = self.client.post(self.url.clone()).form(&form);
+        let request = request.header("X-Correlation-ID", correlation_id);
         let mut response = request.send().await.map_err(reqwest::Error::without_url)?;
         let status = response.status();
         let mut body = Vec::new();

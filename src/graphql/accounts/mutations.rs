@@ -52,7 +52,12 @@ impl AccountMutation {
                 let operation = operation(ctx)?;
                 operation.visit.only_sensitive()?;
                 let token = SecretString::from(input.token);
-                let errors = mistakes(operation.accounts.verify_email(&token).await)?;
+                let errors = mistakes(
+                    operation
+                        .accounts
+                        .verify_email(&token, &operation.caller.client)
+                        .await,
+                )?;
                 Ok(Some(VerifyEmailPayload {
                     verified: errors.is_empty(),
                     errors,

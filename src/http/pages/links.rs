@@ -29,7 +29,7 @@ pub const ROUTES: [&str; 4] = ["/login", "/reset-password", "/confirm-email", "/
 
 /// Whether links in mails lead somewhere else, to a client that knows what to do with them.
 pub fn has_web_client(config: &Config) -> bool {
-    config.web_dir.is_some() || config.web_url != config.public_url
+    config.web_url != config.public_url
 }
 
 /// Adds the pages.

@@ -60,7 +60,10 @@ impl Fake {
     /// Whatever an `Unavailable` says is left out.
     async fn verify(&self, token: &str) -> Result<Solved, ChallengeFault> {
         let ip = Some(IpAddr::from([192, 0, 2, 7]));
-        let verified = self.service.verify(token, DateTime::UNIX_EPOCH, ip).await;
+        let verified = self
+            .service
+            .verify(token, DateTime::UNIX_EPOCH, ip, "a-request")
+            .await;
         verified.map_err(|fault| match fault {
             ChallengeFault::Unavailable(_) => unavailable(),
             other => other,

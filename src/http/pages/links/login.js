@@ -1,5 +1,5 @@
 const LOGIN = `mutation Login($input: LoginInput!) {
-  login(input: $input) { credentials { accessToken } twoFactorToken errors { code message } }
+  login(input: $input) { credentials { accessToken } errors { code message } }
 }`;
 const RESEND = `mutation ResendVerification($input: ResendVerificationInput!) {
   resendVerification(input: $input) { errors { code message } }
@@ -46,7 +46,7 @@ onSubmit(form, async () => {
   if (!email.value.trim()) return say('The e-mail address is missing.', email);
   if (!password.value) return say('The password is missing.', password);
   const input = { email: email.value.trim(), password: password.value, delivery: 'BODY' };
-  const { credentials, twoFactorToken, errors } = await mutate(LOGIN, input);
+  const { credentials, errors } = await mutate(LOGIN, input);
   if (has(errors, 'CHALLENGE_REQUIRED')) {
     return say('After so many tries the service wants a puzzle solved, which this page can’t do. Wait a while, or use a client.');
   }
@@ -54,7 +54,6 @@ onSubmit(form, async () => {
     resend.hidden = !has(errors, 'UNVERIFIED');
     return say(messages(errors), has(errors, 'INVALID_CREDENTIALS') ? password : undefined);
   }
-  if (twoFactorToken) return say('This account wants a second factor, which this page does not ask for. Use a client.');
   form.reset();
   if (!credentials) return say(UNREADABLE);
   if (!handOver(credentials.accessToken)) return say('You could sign in, but this browser keeps nothing for the console.');
