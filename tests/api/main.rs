@@ -12,6 +12,7 @@ mod hostile;
 mod http;
 mod jobs;
 mod lists;
+mod mail;
 mod migrations;
 mod nulls;
 mod page;

@@ -10,6 +10,7 @@
 mod commands;
 mod fleet;
 mod lifecycle;
+mod mail;
 mod outage;
 mod redis;
 mod replica;

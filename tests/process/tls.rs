@@ -19,10 +19,10 @@ subjectAltName = DNS:localhost
 ";
 
 /// An authority and a server's certificate of its own, for the name `localhost` alone.
-struct Certificates(Folder);
+pub struct Certificates(Folder);
 
 impl Certificates {
-    fn make(what: &str) -> Option<Self> {
+    pub fn make(what: &str) -> Option<Self> {
         if Command::new("openssl").arg("version").output().is_err() {
             eprintln!("not run: {what} (no openssl is installed)");
             return None;
@@ -58,7 +58,11 @@ impl Certificates {
         );
     }
 
-    fn authority(&self) -> String {
+    pub fn at(&self, name: &str) -> String {
+        self.0.at(name)
+    }
+
+    pub fn authority(&self) -> String {
         self.0.at("authority.crt")
     }
 }
