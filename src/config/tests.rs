@@ -258,12 +258,12 @@ fn a_wrong_value_is_refused_by_name_with_what_would_be_right() {
         (
             "EMPULSE_DATABASE_POOL",
             "0",
-            r#""0" is not a whole number from 1 to 500; such as 10"#,
+            r#""0" is not a whole number from 2 to 500; such as 10"#,
         ),
         (
             "EMPULSE_DATABASE_POOL",
             "501",
-            r#""501" is not a whole number from 1 to 500; such as 10"#,
+            r#""501" is not a whole number from 2 to 500; such as 10"#,
         ),
         (
             "EMPULSE_STORAGE_URL",
