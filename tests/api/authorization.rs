@@ -4,8 +4,10 @@
 use std::collections::BTreeSet;
 
 use async_graphql_parser::types::{TypeKind, TypeSystemDefinition};
+use chrono::TimeDelta;
 use serde_json::json;
 
+use crate::accounts::tokens::narrowed;
 use crate::support::data::{Maker, NewTrack};
 use crate::support::{Answer, TestApp};
 
@@ -15,23 +17,89 @@ enum Caller {
     Anonymous,
     /// With a token that never was one.
     Garbled,
-    /// With something that has the form of a token, as one that has expired would.
+    /// With one that was good until a while ago.
     Expired,
+    /// With one whose session has been signed out of.
+    Ended,
     /// With the header, and nothing in it.
     Empty,
+    Listener,
+    Moderator,
+    Admin,
+    /// A listener, with a token that was narrowed to reading the account.
+    Reading,
+    /// A listener, with one that was narrowed to what has nothing to do with accounts.
+    Elsewhere,
 }
 
 impl Caller {
-    const ALL: [Self; 4] = [Self::Anonymous, Self::Garbled, Self::Expired, Self::Empty];
+    const ALL: [Self; 10] = [
+        Self::Anonymous,
+        Self::Garbled,
+        Self::Expired,
+        Self::Ended,
+        Self::Empty,
+        Self::Listener,
+        Self::Moderator,
+        Self::Admin,
+        Self::Reading,
+        Self::Elsewhere,
+    ];
 
-    fn authorization(self) -> Option<&'static str> {
-        match self {
-            Self::Anonymous => None,
-            Self::Garbled => Some("Bearer x"),
-            Self::Expired => Some(
-                "Bearer En0KEwoEMTIzNBgDIgkKBwgKEgMYgAgSJAgAEiC8mZ9Z3l5mZ0x8Y2V4cGlyZWQtdG9rZW4tc2hhcGUaQA",
-            ),
-            Self::Empty => Some(""),
+    /// What is read to find out about a token: whether a session goes on, if it is one of ours and in time.
+    fn reads(self) -> u64 {
+        u64::from(self == Self::Ended)
+    }
+}
+
+/// What each of them sends as `Authorization`; each that has an account has one of its own.
+struct Callers(Vec<(Caller, Option<String>)>);
+
+impl Callers {
+    async fn new(app: &TestApp) -> Self {
+        let mut callers = Vec::new();
+        for caller in Caller::ALL {
+            callers.push((caller, Self::authorization(app, caller).await));
+        }
+        Self(callers)
+    }
+
+    async fn authorization(app: &TestApp, caller: Caller) -> Option<String> {
+        let email = format!("{caller:?}@example.org");
+        let bearer = |token: String| Some(format!("Bearer {token}"));
+        let roles = match caller {
+            Caller::Anonymous => return None,
+            Caller::Garbled => return Some("Bearer x".to_owned()),
+            Caller::Empty => return Some(String::new()),
+            Caller::Moderator => "LISTENER,MODERATOR",
+            Caller::Admin => "LISTENER,ADMIN",
+            _ => "LISTENER",
+        };
+        app.member(&email).await;
+        let set = format!("update accounts set roles = '{{{roles}}}' where email = '{email}'");
+        app.sql().await.batch_execute(&set).await.unwrap();
+        match caller {
+            Caller::Expired => {
+                // By an instance whose clock was behind then.
+                let earlier = app.instance(&[]).await;
+                earlier.app.clock.advance(TimeDelta::minutes(-20));
+                bearer(earlier.sign_in(&email).await.access)
+            }
+            Caller::Ended => {
+                let access = app.sign_in(&email).await.access;
+                let out = "mutation { logout { errors { code } } }";
+                app.data_as(&access, out).await;
+                bearer(access)
+            }
+            Caller::Reading => {
+                let access = app.sign_in(&email).await.access;
+                bearer(narrowed(&access, r#"check if scope("ACCOUNT_READ")"#))
+            }
+            Caller::Elsewhere => {
+                let access = app.sign_in(&email).await.access;
+                bearer(narrowed(&access, r#"check if scope("PLAYLISTS_READ")"#))
+            }
+            _ => bearer(app.sign_in(&email).await.access),
         }
     }
 }
@@ -43,32 +111,55 @@ enum Cell {
     Allowed,
     /// The whole request is refused before anything of it runs.
     Unauthenticated,
+    /// The field is refused, as nobody is signed in.
+    SignInFirst,
+    /// The field is refused to whoever is signed in.
+    Forbidden,
     /// Null, and no error: nobody may learn that there is something.
     NotFound,
 }
 
+use Cell::{Allowed, Forbidden, NotFound, SignInFirst, Unauthenticated};
+
+type Cells = [Cell; Caller::ALL.len()];
+
 struct Row {
-    field: &'static str,
+    field: String,
     /// Asks for something that is there and everybody may see, unless the row is about what they may not.
     query: String,
-    cells: [Cell; Caller::ALL.len()],
+    cells: Cells,
+}
+
+/// In the order of the callers: anonymous; garbled, expired, ended, empty; listener, moderator, admin; reading, elsewhere.
+const fn cells(anonymous: Cell, stale: Cell, signed_in: [Cell; 3], narrowed: [Cell; 2]) -> Cells {
+    let [listener, moderator, admin] = signed_in;
+    let [reading, elsewhere] = narrowed;
+    [
+        anonymous, stale, stale, stale, stale, listener, moderator, admin, reading, elsewhere,
+    ]
 }
 
 /// What everybody may ask for: no token is needed, but one that is sent must be good.
-const PUBLIC: [Cell; Caller::ALL.len()] = [
-    Cell::Allowed,
-    Cell::Unauthenticated,
-    Cell::Unauthenticated,
-    Cell::Unauthenticated,
-];
+const PUBLIC: Cells = cells(Allowed, Unauthenticated, [Allowed; 3], [Allowed; 2]);
 
 /// What is there, but not for anybody who can ask so far.
-const HIDDEN: [Cell; Caller::ALL.len()] = [
-    Cell::NotFound,
-    Cell::Unauthenticated,
-    Cell::Unauthenticated,
-    Cell::Unauthenticated,
-];
+const HIDDEN: Cells = cells(NotFound, Unauthenticated, [NotFound; 3], [NotFound; 2]);
+
+/// What is for administrators, and for others not there.
+const FOR_ADMINS: Cells = cells(
+    NotFound,
+    Unauthenticated,
+    [NotFound, NotFound, Allowed],
+    [NotFound; 2],
+);
+
+/// What is for those who have signed in, by the token that they got then.
+const IN_SESSION: Cells = cells(SignInFirst, Unauthenticated, [Allowed; 3], [Forbidden; 2]);
+
+/// What signs in or out: also with a token that is of no use any more.
+const BEARING: Cells = [Allowed; Caller::ALL.len()];
+
+const ME: Cells = cells(NotFound, Unauthenticated, [Allowed; 3], [Allowed, Forbidden]);
 
 async fn rows(app: &TestApp) -> Vec<Row> {
     let mut make = Maker::new(app.sql().await);
@@ -86,8 +177,19 @@ async fn rows(app: &TestApp) -> Vec<Row> {
         ..NewTrack::default()
     };
     let hidden = make.track(artist, hidden).await;
-    let row = |field, cells, query: String| Row {
-        field,
+    app.member("somebody@example.org").await;
+    let somebody = app.sign_in("somebody@example.org").await.access;
+    let somebody = app
+        .data_as(&somebody, "{ me { id user { id } sessions { id } } }")
+        .await["me"]
+        .take();
+    let (account, user, session) = (
+        &somebody["id"],
+        &somebody["user"]["id"],
+        &somebody["sessions"][0]["id"],
+    );
+    let row = |field: &str, cells, query: String| Row {
+        field: field.to_owned(),
         query,
         cells,
     };
@@ -107,6 +209,22 @@ async fn rows(app: &TestApp) -> Vec<Row> {
             HIDDEN,
             format!("{{ node(id: \"{hidden_album}\") {{ id }} }}"),
         ),
+        row(
+            "Query.node",
+            FOR_ADMINS,
+            format!("{{ node(id: {account}) {{ id }} }}"),
+        ),
+        row(
+            "Query.node",
+            HIDDEN,
+            format!("{{ node(id: {session}) {{ id }} }}"),
+        ),
+        row(
+            "Query.node",
+            PUBLIC,
+            format!("{{ node(id: {user}) {{ id }} }}"),
+        ),
+        row("Query.me", ME, "{ me { id } }".into()),
         row(
             "Query.nodes",
             PUBLIC,
@@ -145,7 +263,39 @@ async fn rows(app: &TestApp) -> Vec<Row> {
         ),
         row("Query.genres", PUBLIC, "{ genres { slug } }".into()),
         row("Query.rateLimit", PUBLIC, "{ rateLimit { limit } }".into()),
+        // With inputs that change nothing, whoever sends them.
+        mutation("register", PUBLIC, r#"email: "x", password: "x", displayName: "x""#),
+        mutation("verifyEmail", PUBLIC, r#"token: "x""#),
+        mutation("resendVerification", PUBLIC, r#"email: "x""#),
+        mutation("requestPasswordReset", PUBLIC, r#"email: "x""#),
+        mutation("resetPassword", PUBLIC, r#"token: "x", newPassword: "x""#),
+        mutation("createChallenge", PUBLIC, ""),
+        mutation("login", BEARING, r#"email: "x", password: "x""#),
+        mutation("refreshSession", BEARING, r#"refreshToken: "x""#),
+        mutation("revokeSession", IN_SESSION, &format!("sessionId: {session}")),
+        mutation("revokeAllSessions", IN_SESSION, "includeCurrent: false"),
+        mutation(
+            "changePassword",
+            IN_SESSION,
+            r#"currentPassword: "x", newPassword: "x""#,
+        ),
+        mutation("changeEmail", IN_SESSION, r#"newEmail: "x", password: "x""#),
+        mutation("updateProfile", IN_SESSION, ""),
+        // The last one: it ends the session of whoever asks.
+        mutation("logout", BEARING, r#"refreshToken: "x""#),
     ]
+}
+
+fn mutation(name: &str, cells: Cells, input: &str) -> Row {
+    let input = match name {
+        "createChallenge" => String::new(),
+        _ => format!("(input: {{ {input} }})"),
+    };
+    Row {
+        field: format!("Mutation.{name}"),
+        query: format!("mutation {{ {name}{input} {{ errors {{ code }} }} }}"),
+        cells,
+    }
 }
 
 /// Every root field that is served, as `Query.track`.
@@ -167,13 +317,13 @@ fn served() -> BTreeSet<String> {
     fields
 }
 
-async fn ask(app: &TestApp, caller: Caller, query: &str) -> Answer {
+async fn ask(app: &TestApp, authorization: Option<&str>, query: &str) -> Answer {
     let mut request = app
         .client
         .post(app.url("/graphql"))
         .header("accept", "application/graphql-response+json")
         .json(&json!({ "query": query }));
-    if let Some(authorization) = caller.authorization() {
+    if let Some(authorization) = authorization {
         request = request.header("authorization", authorization);
     }
     Answer::of(request.send().await.unwrap()).await
@@ -183,21 +333,22 @@ async fn ask(app: &TestApp, caller: Caller, query: &str) -> Answer {
 async fn every_root_field_answers_every_kind_of_caller_as_the_table_has_it() {
     let app = TestApp::new().await;
     let rows = rows(&app).await;
-    let listed: BTreeSet<String> = rows.iter().map(|row| row.field.to_owned()).collect();
+    let listed: BTreeSet<String> = rows.iter().map(|row| row.field.clone()).collect();
     assert_eq!(
         listed,
         served(),
         "the table and the served schema differ: each root field needs its row, and each row its field"
     );
+    let Callers(callers) = Callers::new(&app).await;
     for Row {
         field,
         query,
         cells,
     } in &rows
     {
-        for (caller, cell) in Caller::ALL.into_iter().zip(cells) {
+        for ((caller, authorization), cell) in callers.iter().zip(cells) {
             let before = app.app.db.statements();
-            let answer = ask(&app, caller, query).await;
+            let answer = ask(&app, authorization.as_deref(), query).await;
             let ran = app.app.db.statements() - before;
             let context = format!("{field} for {caller:?}: {:#}", answer.body);
             let name = field.split('.').next_back().unwrap();
@@ -211,11 +362,22 @@ async fn every_root_field_answers_every_kind_of_caller_as_the_table_has_it() {
                     assert_eq!(answer.status, 200, "{context}");
                     assert_eq!(answer.body, json!({ "data": { name: null } }), "{context}");
                 }
+                Cell::SignInFirst | Cell::Forbidden => {
+                    let code = match cell {
+                        Cell::SignInFirst => "UNAUTHENTICATED",
+                        _ => "FORBIDDEN",
+                    };
+                    // Other fields of the request may have their answers.
+                    assert_eq!(answer.status, 200, "{context}");
+                    assert_eq!(answer.code(), code, "{context}");
+                    assert_eq!(answer.body["data"], json!({ name: null }), "{context}");
+                    assert!(ran <= 1, "{context}");
+                }
                 Cell::Unauthenticated => {
                     assert_eq!(answer.status, 401, "{context}");
                     assert_eq!(answer.code(), "UNAUTHENTICATED", "{context}");
                     assert_eq!(answer.body.get("data"), None, "{context}");
-                    assert_eq!(ran, 0, "{context}");
+                    assert_eq!(ran, caller.reads(), "{context}");
                 }
             }
         }

@@ -5,6 +5,7 @@
 
 #![cfg(test)]
 
+mod accounts;
 mod authorization;
 mod catalogue;
 mod documents;

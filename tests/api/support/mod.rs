@@ -8,5 +8,5 @@ mod people;
 mod service;
 
 pub use mail::Mail;
-pub use people::{PASSWORD, SignedIn};
+pub use people::{LOGIN, PASSWORD, REGISTER, SignedIn, VERIFY};
 pub use service::{Answer, TestApp, config};
