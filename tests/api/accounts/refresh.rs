@@ -154,7 +154,9 @@ async fn an_access_token_is_good_for_a_quarter_of_an_hour() {
     let told = &login["credentials"]["accessTokenExpiresAt"];
     let told: DateTime<Utc> = told.as_str().unwrap().parse().unwrap();
     let lasts = told - before;
-    assert!(lasts >= TimeDelta::minutes(15) && lasts < TimeDelta::minutes(16), "{lasts}");
+    // Told in whole seconds, and never too late.
+    let least = TimeDelta::minutes(15) - TimeDelta::seconds(1);
+    assert!(lasts >= least && lasts < TimeDelta::minutes(16), "{lasts}");
     wait(&app, TimeDelta::minutes(14));
     assert!(is_believed(&app, &access).await);
     wait(&app, TimeDelta::minutes(1));
@@ -231,7 +233,12 @@ async fn who_signs_in_often_at_once_has_ten_sessions() {
         return;
     }
     app.member("ana@example.org").await;
-    let all = join_all((0..16).map(|_| login(&app, "ana@example.org", RIGHT))).await;
+    let mut all = Vec::new();
+    // Three at once: of more, the fourth is asked for a challenge, as long as it is not known that the others are right.
+    for _ in 0..6 {
+        let three = (0..3).map(|_| login(&app, "ana@example.org", RIGHT));
+        all.extend(join_all(three).await);
+    }
     let mut believed = 0;
     for login in &all {
         believed += usize::from(is_believed(&app, &pair(login).0).await);
