@@ -102,8 +102,9 @@ impl Accounts {
         if let Some(counted) = store::count_attempt(db, subject, ATTEMPTS, true, now).await? {
             return Ok(may(counted));
         }
-        // Others have locked it meanwhile.
+        // Others have locked it meanwhile; this one failed as they did.
         let until = self.lock_of(subject, now).await?;
+        store::count_refused_attempt(db, subject).await?;
         Ok(Tried::Locked(until.unwrap_or(now + ATTEMPTS.locked_for)))
     }
 
