@@ -82,6 +82,9 @@ async fn change(
     if account.status != Status::Active {
         return Ok(false);
     }
+    store::drop_unconfirmed(tx, &token.email_key).await?;
+    // What was mailed to the old address is not for whoever reads its mail from now on.
+    store::void_tokens(tx, account.id, MailPurpose::ResetPassword).await?;
     match store::set_address(tx, account.id, &token.email, &token.email_key, now).await {
         Ok(changed) => Ok(changed == 1),
         // Somebody else has it by now; which they would not be told either.
@@ -94,6 +97,8 @@ async fn change(
 /// no link of theirs counts.
 async fn undo(tx: &mut Tx<'_>, token: &MailedToken, now: DateTime<Utc>) -> Result<bool, Fault> {
     let account = token.account_id;
+    // Else whoever took the account could hold it by beginning another with the address.
+    store::drop_unconfirmed(tx, &token.email_key).await?;
     match store::set_address(tx, account, &token.email, &token.email_key, now).await {
         Ok(_) => {}
         Err(error) if error.constraint() == Some(ADDRESS_IS_UNIQUE) => return Ok(false),

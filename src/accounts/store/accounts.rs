@@ -139,6 +139,16 @@ pub async fn confirm_address(
     tx.first(&write).await
 }
 
+/// Drops what somebody began with an address that they never showed to be theirs. Whoever has shown it to be theirs comes
+/// first.
+pub async fn drop_unconfirmed(tx: &mut Tx<'_>, email_key: &str) -> Result<usize, Error> {
+    let write = Statement::<()>::new(
+        "delete from accounts where status = 'UNVERIFIED' and email_key = ",
+    )
+    .bind::<Text, _>(email_key.to_owned());
+    tx.execute(&write).await
+}
+
 /// Fails by `accounts_email_key` where another account has the address.
 pub async fn set_address(
     tx: &mut Tx<'_>,

@@ -43,7 +43,8 @@ pub async fn add_token_by_address(
             true => " and status = 'UNVERIFIED'",
             false => " and status in ('ACTIVE', 'SUSPENDED')",
         })
-        .text("), older as (delete from mailed_tokens t using a where t.account_id = a.id and t.purpose = ")
+        // The account first, as all do that change what is its own: else they could wait for each other.
+        .text(" for no key update), older as (delete from mailed_tokens t using a where t.account_id = a.id and t.purpose = ")
         .bind::<Text, _>(new.purpose.as_str().to_owned())
         .text(
             ") insert into mailed_tokens (id, account_id, purpose, token_hash, email, email_key, created_at, expires_at) \
