@@ -173,11 +173,6 @@ async fn a_body_that_nobody_wanted_ends_the_connection_only_if_it_is_large() {
         (405, "PUT /graphql", json.to_owned()),
         (405, "POST /health/live", json.to_owned()),
         (
-            401,
-            "POST /graphql",
-            format!("{json}authorization: Bearer a\r\n"),
-        ),
-        (
             406,
             "POST /graphql",
             format!("{json}accept: text/plain\r\n"),
