@@ -77,20 +77,33 @@ impl Accounts {
         let attempt = self.attempt(&email_key, known, challenge, client).await?;
         let stored = facts.as_ref();
         let stored = stored.map(|(_, hash, _)| PasswordHash::stored(hash.as_str()));
-        let verified = self
-            .passwords
-            .verify(input.password.expose_secret(), stored.as_ref())
-            .await?;
-        let Some((account, kept, _)) = facts.filter(|_| verified.matches) else {
+        let password = input.password.expose_secret();
+        let mut verified = self.passwords.verify(password, stored.as_ref()).await?;
+        let Some((account, mut kept, _)) = facts.filter(|_| verified.matches) else {
             self.failed(&attempt, &email_key, client).await?;
             return Err(wrong().into());
         };
-        let mut tx = app.db.begin().await?;
         // As it is now: the password may have been changed, or the account suspended, while this one was compared.
-        let held = store::hold_account(&mut tx, account.id).await?;
-        let Some((account, _)) = held.filter(|(_, hash)| *hash == kept) else {
+        let (mut tx, account) = loop {
+            let mut tx = app.db.begin().await?;
+            let held = store::hold_account(&mut tx, account.id).await?;
+            let (account, hash) = match held {
+                Some((account, hash)) if hash == kept => break (tx, account),
+                Some(changed) => changed,
+                None => {
+                    tx.rollback().await?;
+                    return Err(wrong().into());
+                }
+            };
             tx.rollback().await?;
-            return Err(wrong().into());
+            // It may be the same password still, in a better hash.
+            let stored = PasswordHash::stored(hash.as_str());
+            verified = self.passwords.verify(password, Some(&stored)).await?;
+            if !verified.matches {
+                self.failed(&attempt, &account.email_key, client).await?;
+                return Err(wrong().into());
+            }
+            kept = hash;
         };
         store::forgive(&mut tx, attempt.subject).await?;
         if let Err(mistake) = may_sign_in(&account) {
