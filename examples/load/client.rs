@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 
 use super::http::{Connection, Request};
 
-/// The first answer of each connection is read and checked, then one in so many; of the others, only the status is.
-const CHECK_EVERY: u64 = 256;
+/// As often as answers are checked that cost little.
+pub const NOW_AND_THEN: u64 = 256;
 
 /// The requests of each kind; kinds are drawn evenly, and then a request of the kind.
 pub type Kinds = Arc<[Vec<Request>]>;
@@ -20,7 +20,10 @@ pub type Kinds = Arc<[Vec<Request>]>;
 pub struct Load {
     pub address: SocketAddr,
     pub connections: usize,
-    pub kinds: Kinds,
+    /// What each connection asks; shared out by turns.
+    pub kinds: Vec<Kinds>,
+    /// The first answer of each connection is read and checked, then one in so many; of the others, only the status is.
+    pub check_every: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -72,7 +75,8 @@ impl Load {
         let mut asking = JoinSet::new();
         let began = Instant::now();
         let sharing = self.connections as u64;
-        for (number, connection) in (0..).zip(connections) {
+        let kinds = self.kinds.iter().cycle();
+        for ((number, connection), kinds) in (0..).zip(connections).zip(kinds) {
             let end = match until {
                 Until::Passed(time) => End::At(began + time),
                 Until::Answered(count) => {
@@ -80,7 +84,13 @@ impl Load {
                 }
             };
             // Each draws what it asks by a seed of its own, the same in each round.
-            asking.spawn(ask(connection, self.kinds.clone(), number, end));
+            asking.spawn(ask(
+                connection,
+                kinds.clone(),
+                self.check_every,
+                number,
+                end,
+            ));
         }
         let mut latencies = Vec::new();
         while let Some(asked) = asking.join_next().await {
@@ -106,6 +116,7 @@ enum End {
 async fn ask(
     mut connection: Connection,
     kinds: Kinds,
+    check_every: u64,
     seed: u64,
     end: End,
 ) -> anyhow::Result<Vec<u32>> {
@@ -129,7 +140,7 @@ async fn ask(
         if answer.status != 200 {
             anyhow::bail!("an answer is not what was asked for: {}", answer.shown());
         }
-        if asked.is_multiple_of(CHECK_EVERY) {
+        if asked.is_multiple_of(check_every) {
             request.check(&answer)?;
         }
         latencies.push(u32::try_from(latency).unwrap_or(u32::MAX));

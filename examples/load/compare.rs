@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::client::{Load, Until};
+use super::client::{Load, NOW_AND_THEN, Until};
 use super::process;
 use super::report::{Beside, Compared, Round};
 use super::service::Service;
@@ -24,25 +24,35 @@ pub async fn run(bench: &Bench) -> anyhow::Result<Vec<Compared>> {
     let samples = bench.database.samples().await?;
     let mut service = bench.service().await?;
     service.first_answer(&workloads::page()).await?;
-    let contenders: Vec<_> = workloads::all(&service, &samples)
-        .await?
-        .into_iter()
-        .filter(|workload| bench.wants(workload.name))
-        .map(|workload| contender(bench, &service, workload))
-        .collect();
-    let mut rounds: Vec<Vec<Round>> = contenders.iter().map(|_| Vec::new()).collect();
+    let mut rounds: Vec<(Name, Vec<Round>)> = Vec::new();
     // Round by round rather than workload by workload: what slows the machine down for a while slows them all.
     for number in 1..=bench.arguments.rounds {
-        for (contender, rounds) in contenders.iter().zip(&mut rounds) {
-            let name = contender.name.as_str();
-            eprintln!("round {number} of {}: {name} …", bench.arguments.rounds);
-            rounds.push(round(bench, &service, contender).await?);
+        // Anew for each round, since access tokens end.
+        let contenders = workloads::wanted(bench, &service, &samples).await?;
+        let mut least = None;
+        for (place, workload) in contenders.into_iter().enumerate() {
+            let contender = contender(bench, &service, workload);
+            let name = contender.name;
+            eprintln!(
+                "round {number} of {}: {} …",
+                bench.arguments.rounds,
+                name.as_str()
+            );
+            let mut round = round(bench, &service, &contender).await?;
+            if name == Name::Typename {
+                least = Some(round.per_second);
+            }
+            round.of_typename = least.map(|least| round.per_second / least);
+            match rounds.get_mut(place) {
+                Some((_, rounds)) => rounds.push(round),
+                None => rounds.push((name, vec![round])),
+            }
         }
     }
     service.stop().await?;
-    let compared = contenders.iter().zip(rounds);
-    Ok(compared
-        .map(|(contender, rounds)| Compared::of(contender.name, rounds))
+    Ok(rounds
+        .into_iter()
+        .map(|(name, rounds)| Compared::of(name, rounds))
         .collect())
 }
 
@@ -52,7 +62,8 @@ fn contender(bench: &Bench, service: &Service, workload: Workload) -> Contender 
         load: Load {
             address: service.address,
             connections: bench.connections(),
-            kinds: Arc::new([workload.requests]),
+            kinds: vec![Arc::new([workload.requests])],
+            check_every: NOW_AND_THEN,
         },
         script: workload.script,
     }
@@ -87,6 +98,7 @@ async fn round(bench: &Bench, service: &Service, contender: &Contender) -> anyho
     };
     Ok(Round {
         per_second,
+        of_typename: None,
         p50_ms: measured.percentile_ms(50),
         p95_ms: measured.percentile_ms(95),
         p99_ms: measured.percentile_ms(99),

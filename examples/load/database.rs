@@ -206,7 +206,7 @@ impl Database {
         Ok(())
     }
 
-    async fn client(&self) -> anyhow::Result<Client> {
+    pub async fn client(&self) -> anyhow::Result<Client> {
         connect(&self.server.clone().database(&self.name)).await
     }
 

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::Bench;
-use super::client::{Load, Until};
+use super::client::{Load, NOW_AND_THEN, Until};
+use super::database::Samples;
 use super::http::Request;
 use super::process;
 use super::report::{Growth, Step};
+use super::service::Service;
 use super::workloads;
 
 const STEP: u64 = 100_000;
@@ -21,18 +23,6 @@ pub async fn run(bench: &Bench, requests: u64) -> anyhow::Result<Growth> {
     let samples = bench.database.samples().await?;
     let mut service = bench.service().await?;
     service.first_answer(&workloads::page()).await?;
-    let mut kinds: Vec<Vec<Request>> = workloads::all(&service, &samples)
-        .await?
-        .into_iter()
-        .filter(|workload| bench.wants(workload.name))
-        .map(|workload| workload.requests)
-        .collect();
-    kinds.push((0..DOCUMENTS).map(document).collect());
-    let load = Load {
-        address: service.address,
-        connections: bench.connections(),
-        kinds: Arc::from(kinds),
-    };
 
     let at_rest = process::memory(service.pid)?;
     let mut steps = Vec::new();
@@ -40,7 +30,8 @@ pub async fn run(bench: &Bench, requests: u64) -> anyhow::Result<Growth> {
     // A short run, to try this, has ten steps too.
     let step = STEP.min(requests.div_ceil(10));
     while answers < requests {
-        let measured = load
+        let measured = load(bench, &service, &samples)
+            .await?
             .run(Until::Answered(step.min(requests - answers)))
             .await?;
         answers += measured.answers;
@@ -57,6 +48,22 @@ pub async fn run(bench: &Bench, requests: u64) -> anyhow::Result<Growth> {
     }
     service.stop().await?;
     Ok(Growth { at_rest, steps })
+}
+
+/// Anew for each step, since access tokens end.
+async fn load(bench: &Bench, service: &Service, samples: &Samples) -> anyhow::Result<Load> {
+    let mut kinds: Vec<Vec<Request>> = workloads::wanted(bench, service, samples)
+        .await?
+        .into_iter()
+        .map(|workload| workload.requests)
+        .collect();
+    kinds.push((0..DOCUMENTS).map(document).collect());
+    Ok(Load {
+        address: service.address,
+        connections: bench.connections(),
+        kinds: vec![Arc::from(kinds)],
+        check_every: NOW_AND_THEN,
+    })
 }
 
 fn document(number: u32) -> Request {

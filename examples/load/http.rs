@@ -47,6 +47,16 @@ impl Request {
         }
     }
 
+    /// As whoever has this access token.
+    pub fn query_as(token: &str, document: &str, expects: fn(&Value) -> bool) -> Self {
+        let body = serde_json::json!({ "query": document });
+        let header = format!("Authorization: Bearer {token}\r\n");
+        Self {
+            bytes: post_with(&header, &body.to_string()),
+            expects,
+        }
+    }
+
     /// Whether an answer is the whole of what was asked for. Too much work to be done for each answer.
     pub fn check(&self, answer: &Answer<'_>) -> anyhow::Result<()> {
         let body: Value = serde_json::from_slice(answer.body).context("an answer is no JSON")?;
@@ -72,11 +82,16 @@ impl Answer<'_> {
 
 /// A request with this body, as clients of today send it.
 pub fn post(body: &str) -> Vec<u8> {
+    post_with("", body)
+}
+
+fn post_with(headers: &str, body: &str) -> Vec<u8> {
     format!(
         "POST /graphql HTTP/1.1\r\n\
          Host: localhost\r\n\
          Content-Type: application/json\r\n\
          Accept: application/graphql-response+json\r\n\
+         {headers}\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     )

@@ -13,6 +13,8 @@
 //! - `ratio` is the service's requests a second divided by pgbench's. pgbench neither reads GraphQL nor writes JSON: 1 is
 //!   what a service would reach that cost nothing and asked PostgreSQL as pgbench does, each client by a connection of
 //!   its own.
+//! - `of typename` is the requests a second divided by those of `{ __typename }` in the same round: what is left of the
+//!   least that a request costs.
 //! - Latencies are those of a machine that is full: as many requests as there are connections are always under way. They
 //!   tell how even the answers come, not how fast one is when nobody else asks.
 //! - CPU is that of the service's process in seconds for a thousand requests, in user and kernel mode; `client` is
@@ -22,8 +24,8 @@
 //! Rate limits are lifted, and nothing is kept in Redis. Answers are not compressed and connections not encrypted,
 //! unless the database's address says how they should be (`sslmode`), which then holds for both halves.
 //!
-//! Everything happens in a database of its own, which is dropped at the end. `--growth`, `--hostile` and `--start`
-//! measure other things; each is told in its file. Linux only, as it reads `/proc`.
+//! Everything happens in a database of its own, which is dropped at the end. `--growth`, `--hostile`, `--start`
+//! and `--sign-ins` measure other things; each is told in its file. Linux only, as it reads `/proc`.
 
 #![expect(
     clippy::print_stderr,
@@ -31,6 +33,8 @@
     reason = "a program for a terminal: what it prints is what it is for"
 )]
 
+mod accounts;
+mod argon;
 mod client;
 mod compare;
 mod database;
@@ -42,6 +46,7 @@ mod process;
 mod report;
 mod scratch;
 mod service;
+mod sign_ins;
 mod start;
 mod tables;
 mod workloads;
@@ -97,16 +102,20 @@ struct Arguments {
     setting: Vec<(String, String)>,
 
     /// Instead: how much memory the service holds as it answers so many requests of all kinds.
-    #[arg(long, value_name = "N", conflicts_with_all = ["hostile", "start"], value_parser = value_parser!(u64).range(1_000..))]
+    #[arg(long, value_name = "N", conflicts_with_all = ["hostile", "start", "sign_ins"], value_parser = value_parser!(u64).range(1_000..))]
     growth: Option<u64>,
 
     /// Instead: how soon documents made to do harm are refused.
-    #[arg(long, conflicts_with = "start")]
+    #[arg(long, conflicts_with_all = ["start", "sign_ins"])]
     hostile: bool,
 
     /// Instead: how soon the service answers after it was started, and the memory it holds at rest.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "sign_ins")]
     start: bool,
+
+    /// Instead: how many sign-ins a second there can be, beside what Argon2id alone allows, and what many at once take.
+    #[arg(long)]
+    sign_ins: bool,
 
     /// Keeps the database, and uses the one that was kept.
     #[arg(long)]
@@ -228,6 +237,7 @@ async fn measure(bench: &Bench) -> anyhow::Result<Report> {
         Some(requests) => Figures::Growth(growth::run(bench, requests).await?),
         None if arguments.hostile => Figures::Hostile(hostile::run(bench).await?),
         None if arguments.start => Figures::Start(start::run(bench).await?),
+        None if arguments.sign_ins => Figures::SignIns(sign_ins::run(bench).await?),
         None => Figures::Compared(compare::run(bench).await?),
     };
     Ok(Report {

@@ -52,6 +52,12 @@ pub fn memory(pid: u32) -> anyhow::Result<Memory> {
     })
 }
 
+/// Begins anew to look for the most memory that a process holds.
+pub fn forget_peak(pid: u32) -> anyhow::Result<()> {
+    let path = format!("/proc/{pid}/clear_refs");
+    std::fs::write(&path, "5").with_context(|| format!("{path} can't be written"))
+}
+
 fn read(pid: u32, file: &str) -> anyhow::Result<String> {
     let path = format!("/proc/{pid}/{file}");
     std::fs::read_to_string(&path).with_context(|| format!("{path} can't be read"))

@@ -35,6 +35,7 @@ pub enum Figures {
     Growth(Growth),
     Hostile(Hostile),
     Start(Start),
+    SignIns(SignIns),
 }
 
 #[derive(Serialize)]
@@ -43,12 +44,15 @@ pub struct Compared {
     pub median: Round,
     /// The least and the most of all rounds.
     pub ratio_range: Option<(f64, f64)>,
+    pub of_typename_range: Option<(f64, f64)>,
     pub rounds: Vec<Round>,
 }
 
 #[derive(Serialize)]
 pub struct Round {
     pub per_second: f64,
+    /// For one of the least requests in the same round.
+    pub of_typename: Option<f64>,
     pub p50_ms: f64,
     pub p95_ms: f64,
     pub p99_ms: f64,
@@ -115,6 +119,37 @@ pub struct Started {
     pub memory: Memory,
 }
 
+#[derive(Serialize)]
+pub struct SignIns {
+    pub median: SignInsRound,
+    pub ratio_range: Option<(f64, f64)>,
+    pub rounds: Vec<SignInsRound>,
+    pub burst: Burst,
+}
+
+#[derive(Serialize)]
+pub struct SignInsRound {
+    pub per_second: f64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    pub cpu_seconds_each: f64,
+    /// Mails that were still to be sent when the last client had its answer.
+    pub jobs_left: i64,
+    /// Of the same hashes, and nothing else.
+    pub argon_per_second: f64,
+    pub ratio: f64,
+}
+
+/// Many sign-ins at once.
+#[derive(Serialize)]
+pub struct Burst {
+    pub sign_ins: u64,
+    pub seconds: f64,
+    pub at_rest: Memory,
+    /// After it, and the most that was held in it.
+    pub memory: Memory,
+}
+
 impl Environment {
     pub async fn of(bench: &Bench) -> anyhow::Result<Self> {
         let arguments = &bench.arguments;
@@ -158,9 +193,11 @@ impl Compared {
             .iter()
             .filter_map(|round| round.pgbench.as_ref())
             .collect();
+        let of_typename = || rounds.iter().filter_map(|round| round.of_typename);
         let beside_of = |figure: fn(&Beside) -> f64| median(beside.iter().copied().map(figure));
         let median = Round {
             per_second: of(|round| round.per_second),
+            of_typename: of_typename().next().map(|_| self::median(of_typename())),
             p50_ms: of(|round| round.p50_ms),
             p95_ms: of(|round| round.p95_ms),
             p99_ms: of(|round| round.p99_ms),
@@ -176,14 +213,41 @@ impl Compared {
             }),
         };
         let ratios = || beside.iter().map(|beside| beside.ratio);
-        let ratio_range = ratios().reduce(f64::min).zip(ratios().reduce(f64::max));
         Self {
             workload,
+            ratio_range: range(ratios()),
+            of_typename_range: range(of_typename()),
             median,
-            ratio_range,
             rounds,
         }
     }
+}
+
+impl SignIns {
+    pub fn of(rounds: Vec<SignInsRound>, burst: Burst) -> Self {
+        let of = |figure: fn(&SignInsRound) -> f64| median(rounds.iter().map(figure));
+        let ratios: Vec<f64> = rounds.iter().map(|round| round.ratio).collect();
+        Self {
+            median: SignInsRound {
+                per_second: of(|round| round.per_second),
+                p50_ms: of(|round| round.p50_ms),
+                p99_ms: of(|round| round.p99_ms),
+                cpu_seconds_each: of(|round| round.cpu_seconds_each),
+                jobs_left: of(|round| round.jobs_left as f64) as i64,
+                argon_per_second: of(|round| round.argon_per_second),
+                ratio: of(|round| round.ratio),
+            },
+            ratio_range: range(ratios.into_iter()),
+            rounds,
+            burst,
+        }
+    }
+}
+
+/// The least and the most.
+fn range(figures: impl Iterator<Item = f64> + Clone) -> Option<(f64, f64)> {
+    let least = figures.clone().reduce(f64::min);
+    least.zip(figures.reduce(f64::max))
 }
 
 pub fn median(figures: impl Iterator<Item = f64>) -> f64 {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::process::Memory;
 use super::report::{
-    Beside, Compared, Environment, Figures, Growth, Hostile, Report, Start, median,
+    Beside, Compared, Environment, Figures, Growth, Hostile, Report, SignIns, Start, median,
 };
 
 impl fmt::Display for Report {
@@ -15,6 +15,7 @@ impl fmt::Display for Report {
             Figures::Growth(growth) => growth.fmt(f),
             Figures::Hostile(hostile) => hostile.fmt(f),
             Figures::Start(start) => start.fmt(f),
+            Figures::SignIns(sign_ins) => sign_ins.fmt(f),
         }
     }
 }
@@ -58,6 +59,8 @@ fn compared(all: &[Compared]) -> Table {
         "mean ms",
         "ratio",
         "(range)",
+        "of typename",
+        "(range)",
         "CPU s/1000",
         "client",
         "MiB",
@@ -66,6 +69,7 @@ fn compared(all: &[Compared]) -> Table {
         workload,
         median,
         ratio_range,
+        of_typename_range,
         ..
     } in all
     {
@@ -80,9 +84,11 @@ fn compared(all: &[Compared]) -> Table {
             beside(|beside| format!("{:.0}", beside.per_second)),
             beside(|beside| format!("{:.2}", beside.mean_latency_ms)),
             beside(|beside| format!("{:.2}", beside.ratio)),
-            ratio_range.map_or("–".into(), |(least, most)| {
-                format!("{least:.2}–{most:.2}")
-            }),
+            range(*ratio_range),
+            median
+                .of_typename
+                .map_or("–".into(), |of| format!("{of:.2}")),
+            range(*of_typename_range),
             format!("{:.4}", median.cpu_seconds_a_thousand),
             format!("{:.4}", median.client_cpu_seconds_a_thousand),
             mebibytes(median.resident_bytes_after),
@@ -179,6 +185,49 @@ impl fmt::Display for Start {
         }
         table.fmt(f)
     }
+}
+
+impl fmt::Display for SignIns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new(&[
+            "sign-ins/s",
+            "p50 ms",
+            "p99 ms",
+            "Argon2id/s",
+            "ratio",
+            "(range)",
+            "CPU s each",
+            "mails left",
+        ]);
+        let median = &self.median;
+        table.row([
+            format!("{:.1}", median.per_second),
+            format!("{:.0}", median.p50_ms),
+            format!("{:.0}", median.p99_ms),
+            format!("{:.1}", median.argon_per_second),
+            format!("{:.2}", median.ratio),
+            range(self.ratio_range),
+            format!("{:.4}", median.cpu_seconds_each),
+            median.jobs_left.to_string(),
+        ]);
+        writeln!(f, "{table}")?;
+        let burst = &self.burst;
+        writeln!(
+            f,
+            "{} at once: {:.1} s. Memory: {} MiB before, {} after, {} at most.",
+            burst.sign_ins,
+            burst.seconds,
+            mebibytes(burst.at_rest.resident_bytes),
+            mebibytes(burst.memory.resident_bytes),
+            mebibytes(burst.memory.peak_bytes),
+        )
+    }
+}
+
+fn range(range: Option<(f64, f64)>) -> String {
+    range.map_or("–".into(), |(least, most)| {
+        format!("{least:.2}–{most:.2}")
+    })
 }
 
 fn mebibytes(bytes: u64) -> String {

@@ -10,6 +10,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::Bench;
+use super::accounts;
 use super::database::{Place, Samples};
 use super::http::{Connection, Request};
 use super::pgbench::Script;
@@ -21,6 +23,11 @@ const PAGE_SIZE: usize = 20;
 
 const TRACK: &str = "query Track($id: ID!) {
   track(id: $id) { id title durationMs isExplicit playCount publishedAt }
+}";
+
+/// What a client asks first: whose token it holds.
+const ME: &str = "query Me {
+  me { id email emailVerifiedAt roles tier status createdAt user { id displayName } }
 }";
 
 const ARTIST: &str = "query Artist($slug: String!) {
@@ -38,6 +45,9 @@ const ARTIST: &str = "query Artist($slug: String!) {
 pub enum Name {
     /// The least that can be asked: no row is read, so there is nothing beside it.
     Typename,
+    /// The caller's account, by an access token. Nothing of it but what the token says may be remembered, so that a
+    /// session that ends counts at once.
+    Me,
     /// One of many tracks, by its id.
     Track,
     /// The newest 20 tracks, each with its artist and album.
@@ -52,6 +62,7 @@ impl Name {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Typename => "typename",
+            Self::Me => "me",
             Self::Track => "track",
             Self::Page => "page",
             Self::DeepPage => "deep-page",
@@ -66,8 +77,27 @@ pub struct Workload {
     pub script: Option<Script>,
 }
 
+/// Those that were asked for.
+pub async fn wanted(
+    bench: &Bench,
+    service: &Service,
+    samples: &Samples,
+) -> anyhow::Result<Vec<Workload>> {
+    let tokens = match bench.wants(Name::Me) {
+        true => accounts::access_tokens(bench).await?,
+        false => Vec::new(),
+    };
+    let all = all(service, samples, &tokens).await?;
+    let wanted = all.into_iter();
+    Ok(wanted.filter(|one| bench.wants(one.name)).collect())
+}
+
 /// All of them. The service is asked for the place of the deep page.
-pub async fn all(service: &Service, samples: &Samples) -> anyhow::Result<Vec<Workload>> {
+async fn all(
+    service: &Service,
+    samples: &Samples,
+    tokens: &[String],
+) -> anyhow::Result<Vec<Workload>> {
     let mut connection = Connection::open(service.address).await?;
     let deep = deep_cursor(&mut connection, &samples.deep).await?;
     Ok(vec![
@@ -77,6 +107,11 @@ pub async fn all(service: &Service, samples: &Samples) -> anyhow::Result<Vec<Wor
                 data["__typename"] == "Query"
             })],
             script: None,
+        },
+        Workload {
+            name: Name::Me,
+            requests: tokens.iter().map(|token| me(token)).collect(),
+            script: Some(me_script(tokens.len())),
         },
         Workload {
             name: Name::Track,
@@ -99,6 +134,10 @@ pub async fn all(service: &Service, samples: &Samples) -> anyhow::Result<Vec<Wor
             script: Some(artist_script(samples.slugs.len())),
         },
     ])
+}
+
+fn me(token: &str) -> Request {
+    Request::query_as(token, ME, |data| data["me"]["id"].is_string())
 }
 
 fn track(id: &empulse::catalogue::TrackId) -> Request {
@@ -148,6 +187,15 @@ async fn deep_cursor(connection: &mut Connection, place: &Place) -> anyhow::Resu
     );
     let cursor = tracks["pageInfo"]["endCursor"].as_str();
     Ok(cursor.context("a page without a cursor")?.to_owned())
+}
+
+fn me_script(sessions: usize) -> Script {
+    Script::new(format!(
+        "\\set k random(1, {sessions})
+         select a.id, a.email, a.email_verified_at, a.roles, a.tier, a.status, a.created_at, a.display_name
+         from load.sessions s join accounts a on a.id = s.account_id
+         where s.k = :k and s.ended_at is null and s.expires_at > now() and a.status = 'ACTIVE';"
+    ))
 }
 
 fn track_script(tracks: usize) -> Script {

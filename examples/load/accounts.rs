@@ -1,0 +1,126 @@
+//! Accounts to ask and to sign in as. The first is made by the service's own command, the others are copies of its row:
+//! so their password is kept as the service keeps one, and as costly to compare. Each has all the sessions that an account
+//! may have, so that whoever signs in ends one of them.
+
+use std::process::Stdio;
+
+use anyhow::Context;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio_postgres::Client;
+
+use super::Bench;
+use super::http::{Connection, Request};
+use super::{service, workloads};
+
+/// One that nobody objects to.
+const PASSWORD: &str = "kettle-orbit-velvet-9";
+
+/// So many that PostgreSQL finds one of them by an index.
+pub const COUNT: u32 = 10_000;
+
+/// Whoever asks as somebody is one of these.
+pub const SIGNED_IN: u32 = 64;
+
+/// All in one message, and so in one transaction.
+fn copies(count: u32) -> String {
+    format!(
+        "
+        insert into accounts (id, email, email_key, display_name, password_hash, status, email_verified_at, created_at,
+                              updated_at)
+          select gen_random_uuid(), 'listener' || n || '@example.org', 'listener' || n || '@example.org', display_name,
+                 password_hash, status, email_verified_at, created_at, updated_at
+          from accounts, generate_series(1, {count} - 1) n where email_key = 'listener0@example.org';
+
+        insert into sessions (id, account_id, token_hash, is_remembered, by_cookie, created_at, last_used_at, expires_at)
+          select gen_random_uuid(), id, sha256(gen_random_uuid()::text::bytea), true, false, now(), now(),
+                 now() + interval '30 days'
+          from accounts, generate_series(1, 10);
+
+        -- As those of tracks, see where they are made.
+        create table load.sessions as
+          select * from (select row_number() over (order by random())::int as k, s.* from sessions s) numbered order by id;
+        alter table load.sessions add primary key (k);
+        "
+    )
+}
+
+const LOGIN: &str = "mutation Login($input: LoginInput!) {
+  login(input: $input) { credentials { accessToken refreshToken deviceToken } errors { code } }
+}";
+
+/// Makes them, where they are not there yet.
+pub async fn make(bench: &Bench) -> anyhow::Result<()> {
+    let client = bench.database.client().await?;
+    const ARE_MADE: &str = "select to_regclass('load.sessions') is not null";
+    if client.query_one(ARE_MADE, &[]).await?.try_get(0)? {
+        return Ok(());
+    }
+    eprintln!("making {COUNT} accounts …");
+    create_first(bench).await?;
+    client.batch_execute(&copies(COUNT)).await?;
+    for table in ["accounts", "sessions", "load.sessions"] {
+        let statement = format!("vacuum (analyze) {table}");
+        client.batch_execute(&statement).await?;
+    }
+    Ok(())
+}
+
+async fn create_first(bench: &Bench) -> anyhow::Result<()> {
+    let database = ("DATABASE_URL", bench.database.url().as_str());
+    let mut command = service::command(&bench.binary, &bench.scratch, &[database])
+        .args(["admin", "create", "--email", &address(0)])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut stdin = command.stdin.take().context("the command asks nothing")?;
+    stdin.write_all(format!("{PASSWORD}\n").as_bytes()).await?;
+    drop(stdin);
+    let done = command.wait_with_output().await?;
+    anyhow::ensure!(
+        done.status.success(),
+        "`empulse admin create` failed: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    Ok(())
+}
+
+/// The hash of their password, as the service keeps it.
+pub async fn password_hash(client: &Client) -> anyhow::Result<String> {
+    const KEPT: &str = "select password_hash from accounts where email_key = $1";
+    Ok(client.query_one(KEPT, &[&address(0)]).await?.try_get(0)?)
+}
+
+/// The access tokens of [`SIGNED_IN`] accounts. They are good for 15 minutes, on every instance; another than the one that
+/// is measured gives them out, so that what it takes to sign in is in no other figure.
+pub async fn access_tokens(bench: &Bench) -> anyhow::Result<Vec<String>> {
+    make(bench).await?;
+    let mut service = bench.service().await?;
+    service.first_answer(&workloads::page()).await?;
+    let mut connection = Connection::open(service.address).await?;
+    let mut tokens = Vec::new();
+    for number in 0..SIGNED_IN {
+        let request = login(number);
+        let answer = connection.ask(&request.bytes).await?;
+        request.check(&answer)?;
+        let body: Value = serde_json::from_slice(answer.body)?;
+        let token = body["data"]["login"]["credentials"]["accessToken"].as_str();
+        tokens.push(token.context("a sign-in without a token")?.to_owned());
+    }
+    drop(connection);
+    service.stop().await?;
+    Ok(tokens)
+}
+
+/// Signs in to one of the accounts, on a device that is new to it.
+pub fn login(number: u32) -> Request {
+    let input = json!({ "email": address(number), "password": PASSWORD, "delivery": "BODY" });
+    Request::query(LOGIN, json!({ "input": input }), |data| {
+        data["login"]["credentials"]["accessToken"].is_string()
+    })
+}
+
+fn address(number: u32) -> String {
+    format!("listener{number}@example.org")
+}
