@@ -159,7 +159,12 @@ const IN_SESSION: Cells = cells(SignInFirst, Unauthenticated, [Allowed; 3], [For
 /// What signs in or out: also with a token that is of no use any more.
 const BEARING: Cells = [Allowed; Caller::ALL.len()];
 
-const ME: Cells = cells(NotFound, Unauthenticated, [Allowed; 3], [Allowed, Forbidden]);
+const ME: Cells = cells(
+    NotFound,
+    Unauthenticated,
+    [Allowed; 3],
+    [Allowed, Forbidden],
+);
 
 async fn rows(app: &TestApp) -> Vec<Row> {
     let mut make = Maker::new(app.sql().await);
@@ -264,7 +269,11 @@ async fn rows(app: &TestApp) -> Vec<Row> {
         row("Query.genres", PUBLIC, "{ genres { slug } }".into()),
         row("Query.rateLimit", PUBLIC, "{ rateLimit { limit } }".into()),
         // With inputs that change nothing, whoever sends them.
-        mutation("register", PUBLIC, r#"email: "x", password: "x", displayName: "x""#),
+        mutation(
+            "register",
+            PUBLIC,
+            r#"email: "x", password: "x", displayName: "x""#,
+        ),
         mutation("verifyEmail", PUBLIC, r#"token: "x""#),
         mutation("resendVerification", PUBLIC, r#"email: "x""#),
         mutation("requestPasswordReset", PUBLIC, r#"email: "x""#),
@@ -272,7 +281,11 @@ async fn rows(app: &TestApp) -> Vec<Row> {
         mutation("createChallenge", PUBLIC, ""),
         mutation("login", BEARING, r#"email: "x", password: "x""#),
         mutation("refreshSession", BEARING, r#"refreshToken: "x""#),
-        mutation("revokeSession", IN_SESSION, &format!("sessionId: {session}")),
+        mutation(
+            "revokeSession",
+            IN_SESSION,
+            &format!("sessionId: {session}"),
+        ),
         mutation("revokeAllSessions", IN_SESSION, "includeCurrent: false"),
         mutation(
             "changePassword",

@@ -142,10 +142,9 @@ pub async fn confirm_address(
 /// Drops what somebody began with an address that they never showed to be theirs. Whoever has shown it to be theirs comes
 /// first.
 pub async fn drop_unconfirmed(tx: &mut Tx<'_>, email_key: &str) -> Result<usize, Error> {
-    let write = Statement::<()>::new(
-        "delete from accounts where status = 'UNVERIFIED' and email_key = ",
-    )
-    .bind::<Text, _>(email_key.to_owned());
+    let write =
+        Statement::<()>::new("delete from accounts where status = 'UNVERIFIED' and email_key = ")
+            .bind::<Text, _>(email_key.to_owned());
     tx.execute(&write).await
 }
 

@@ -40,7 +40,10 @@ async fn an_address_changes_when_the_new_one_is_confirmed() {
     assert_eq!(addresses(&app, &access).await, (json!(NEW), Value::Null));
     assert!(has_password(&app, NEW, RIGHT).await);
     assert!(!has_password(&app, OLD, RIGHT).await);
-    assert_eq!(mistakes(&verify(&app, &confirm).await), ["INVALID_TOKEN token"]);
+    assert_eq!(
+        mistakes(&verify(&app, &confirm).await),
+        ["INVALID_TOKEN token"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,9 +73,15 @@ async fn the_link_is_good_for_a_day_and_the_one_asked_for_last_counts() {
     let (first, _) = asked(&app, &access, OLD, NEW).await;
     let (second, _) = asked(&app, &access, OLD, "newer@example.org").await;
     assert_eq!(addresses(&app, &access).await.1, "newer@example.org");
-    assert_eq!(mistakes(&verify(&app, &first).await), ["INVALID_TOKEN token"]);
+    assert_eq!(
+        mistakes(&verify(&app, &first).await),
+        ["INVALID_TOKEN token"]
+    );
     wait(&app, TimeDelta::hours(24));
-    assert_eq!(mistakes(&verify(&app, &second).await), ["INVALID_TOKEN token"]);
+    assert_eq!(
+        mistakes(&verify(&app, &second).await),
+        ["INVALID_TOKEN token"]
+    );
     let access = app.sign_in(OLD).await.access;
     assert_eq!(addresses(&app, &access).await, (json!(OLD), Value::Null));
 }
@@ -95,9 +104,16 @@ async fn a_taken_address_answers_like_one_that_is_free() {
         let (email, pending) = addresses(&app, &access).await;
         assert_eq!((email, pending), (json!(OLD), json!(new)));
         seen.push((answer.status, answer.body, told[0].subject.clone()));
-        if let Some(mail) = mails.iter().find(|mail| mail.to == new && mail.text.contains("token=")) {
+        if let Some(mail) = mails
+            .iter()
+            .find(|mail| mail.to == new && mail.text.contains("token="))
+        {
             let confirmed = verify(&app, &mail.token()).await;
-            let expected = if new == NEW { vec![] } else { vec!["INVALID_TOKEN token"] };
+            let expected = if new == NEW {
+                vec![]
+            } else {
+                vec!["INVALID_TOKEN token"]
+            };
             assert_eq!(mistakes(&confirmed), expected);
         } else {
             assert_ne!(new, NEW, "{mails:#?}");
@@ -122,11 +138,21 @@ async fn the_old_address_takes_it_back_before_and_after() {
             waiting.push(reset_token(&app, NEW).await);
             wait(&app, TimeDelta::minutes(1));
         }
-        assert_eq!(mistakes(&verify(&app, &undo).await), NONE, "confirmed: {confirmed}");
+        assert_eq!(
+            mistakes(&verify(&app, &undo).await),
+            NONE,
+            "confirmed: {confirmed}"
+        );
         assert!(!is_believed(&app, &session.access).await);
-        assert_eq!(mistakes(&refresh(&app, &session.refresh).await), ["INVALID_TOKEN"]);
+        assert_eq!(
+            mistakes(&refresh(&app, &session.refresh).await),
+            ["INVALID_TOKEN"]
+        );
         for token in [&confirm, &undo] {
-            assert_eq!(mistakes(&verify(&app, token).await), ["INVALID_TOKEN token"]);
+            assert_eq!(
+                mistakes(&verify(&app, token).await),
+                ["INVALID_TOKEN token"]
+            );
         }
         for token in &waiting {
             let refused = reset(&app, token, NEW_PASSWORD).await;
@@ -153,7 +179,10 @@ async fn the_first_address_takes_it_back_from_all_later_ones() {
     assert_eq!(mistakes(&verify(&app, &confirm).await), NONE);
     wait(&app, TimeDelta::days(6));
     assert_eq!(mistakes(&verify(&app, &undo).await), NONE);
-    assert_eq!(mistakes(&verify(&app, &later_undo).await), ["INVALID_TOKEN token"]);
+    assert_eq!(
+        mistakes(&verify(&app, &later_undo).await),
+        ["INVALID_TOKEN token"]
+    );
     assert!(has_password(&app, OLD, RIGHT).await);
 }
 
@@ -172,7 +201,10 @@ async fn an_unconfirmed_registration_holds_up_neither_a_change_nor_its_undoing()
     assert!(has_password(&app, OLD, RIGHT).await);
     // What was begun there is gone.
     let link = token_to(&registered, OLD, "verify?token=");
-    assert_eq!(mistakes(&verify(&app, &link).await), ["INVALID_TOKEN token"]);
+    assert_eq!(
+        mistakes(&verify(&app, &link).await),
+        ["INVALID_TOKEN token"]
+    );
     assert!(!has_password(&app, OLD, WRONG).await);
 }
 
@@ -200,11 +232,24 @@ async fn of_two_accounts_that_want_one_address_one_gets_it() {
         links.push(asked(&app, &access, email, NEW).await.0);
     }
     let done = join_all(links.iter().map(|link| verify(&app, link))).await;
-    let got = done.iter().filter(|payload| payload["verified"] == true).count();
+    let got = done
+        .iter()
+        .filter(|payload| payload["verified"] == true)
+        .count();
     assert_eq!(got, 1, "{done:?}");
-    let lost = done.iter().find(|payload| payload["verified"] == false).unwrap();
+    let lost = done
+        .iter()
+        .find(|payload| payload["verified"] == false)
+        .unwrap();
     assert_eq!(mistakes(lost), ["INVALID_TOKEN token"]);
-    assert_eq!(count(&app, "select count(*) from accounts where email_key = 'new@example.org'").await, 1);
+    assert_eq!(
+        count(
+            &app,
+            "select count(*) from accounts where email_key = 'new@example.org'"
+        )
+        .await,
+        1
+    );
     assert_eq!(count(&app, "select count(*) from accounts").await, 2);
 }
 
@@ -217,7 +262,10 @@ async fn a_new_password_voids_a_change_that_waits() {
     let (confirm, _) = asked(&app, &access, OLD, NEW).await;
     let token = reset_token(&app, OLD).await;
     assert_eq!(mistakes(&reset(&app, &token, NEW_PASSWORD).await), NONE);
-    assert_eq!(mistakes(&verify(&app, &confirm).await), ["INVALID_TOKEN token"]);
+    assert_eq!(
+        mistakes(&verify(&app, &confirm).await),
+        ["INVALID_TOKEN token"]
+    );
     assert!(has_password(&app, OLD, NEW_PASSWORD).await);
 }
 
@@ -225,7 +273,10 @@ async fn a_new_password_voids_a_change_that_waits() {
 #[tokio::test(flavor = "multi_thread")]
 async fn following_links_while_others_are_asked_for_never_fails() {
     let app = TestApp::new().await;
-    if needs_server(&app, "following_links_while_others_are_asked_for_never_fails") {
+    if needs_server(
+        &app,
+        "following_links_while_others_are_asked_for_never_fails",
+    ) {
         return;
     }
     app.member(OLD).await;
@@ -244,7 +295,12 @@ async fn following_links_while_others_are_asked_for_never_fails() {
             ),
         );
         for answer in [one, two, three, four] {
-            assert_eq!(answer.body.get("errors"), None, "{round}: {:#}", answer.body);
+            assert_eq!(
+                answer.body.get("errors"),
+                None,
+                "{round}: {:#}",
+                answer.body
+            );
         }
     }
 }

@@ -74,7 +74,10 @@ async fn a_puzzle_says_whose_it_is_and_how_long_it_lasts() {
     let expires_at: chrono::DateTime<chrono::Utc> =
         puzzle["expiresAt"].as_str().unwrap().parse().unwrap();
     let lasts = expires_at - chrono::Utc::now();
-    assert!(lasts > TimeDelta::minutes(9) && lasts <= TimeDelta::minutes(10), "{lasts}");
+    assert!(
+        lasts > TimeDelta::minutes(9) && lasts <= TimeDelta::minutes(10),
+        "{lasts}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,7 +103,10 @@ async fn what_solves_nothing_is_not_taken() {
     let app = TestApp::new().await;
     app.member("ana@example.org").await;
     ask_for_one(&app, "ana@example.org").await;
-    let solved = solution(&app).await["response"].as_str().unwrap().to_owned();
+    let solved = solution(&app).await["response"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let read = BASE64_STANDARD.decode(&solved).unwrap();
     let read: Value = serde_json::from_slice(&read).unwrap();
     let altered = |alter: &dyn Fn(&mut Value)| {
@@ -127,7 +133,11 @@ async fn what_solves_nothing_is_not_taken() {
     for response in wrong {
         let with = json!({ "challenge": { "response": response } });
         let refused = login_with(&app, "ana@example.org", RIGHT, with).await;
-        assert_eq!(mistakes(&refused), ["CHALLENGE_REQUIRED challenge"], "{response:.80}");
+        assert_eq!(
+            mistakes(&refused),
+            ["CHALLENGE_REQUIRED challenge"],
+            "{response:.80}"
+        );
     }
     let with = json!({ "challenge": { "response": solved } });
     let taken = login_with(&app, "ana@example.org", RIGHT, with).await;

@@ -46,13 +46,25 @@ impl Browser {
 
     async fn sign_in(&mut self, app: &TestApp, email: &str, remember: bool) -> Answer {
         let input = json!({ "email": email, "password": RIGHT, "remember": remember });
-        self.call_from(app, Page { origin: Some(OURS), csrf: None }, LOGIN, input).await
+        self.call_from(
+            app,
+            Page {
+                origin: Some(OURS),
+                csrf: None,
+            },
+            LOGIN,
+            input,
+        )
+        .await
     }
 
     /// From one of our pages.
     async fn call(&mut self, app: &TestApp, mutation: &str, input: Value) -> Answer {
         let csrf = self.cookie("__Host-csrf").map(str::to_owned);
-        let page = Page { origin: Some(OURS), csrf: csrf.as_deref() };
+        let page = Page {
+            origin: Some(OURS),
+            csrf: csrf.as_deref(),
+        };
         self.call_from(app, page, mutation, input).await
     }
 
@@ -76,7 +88,10 @@ impl Browser {
     }
 
     fn header(&self) -> String {
-        let cookies = self.jar.iter().map(|(name, value)| format!("{name}={value}"));
+        let cookies = self
+            .jar
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
         cookies.collect::<Vec<_>>().join("; ")
     }
 
@@ -94,7 +109,8 @@ impl Browser {
 
 fn set_cookies(headers: &HeaderMap) -> Vec<String> {
     let set = headers.get_all("set-cookie").iter();
-    set.map(|value| value.to_str().unwrap().to_owned()).collect()
+    set.map(|value| value.to_str().unwrap().to_owned())
+        .collect()
 }
 
 /// The attributes of a cookie that is set, by its name.
@@ -117,7 +133,10 @@ async fn a_browsers_secrets_go_out_in_cookies_and_nowhere_else() {
         let common = "Path=/; Secure; SameSite=Strict";
         let expected = [
             ("__Host-csrf", common.to_owned()),
-            ("__Host-device", format!("Max-Age=31536000; {common}; HttpOnly")),
+            (
+                "__Host-device",
+                format!("Max-Age=31536000; {common}; HttpOnly"),
+            ),
             ("__Host-refresh", format!("{kept}{common}; HttpOnly")),
         ];
         let mut set = attributes(&answer.headers);
@@ -150,12 +169,21 @@ async fn what_came_by_cookie_goes_back_by_cookie() {
     for input in [Value::Null, json!({}), json!({ "refreshToken": null })] {
         let answer = browser.call(&app, REFRESH, input).await;
         let set = attributes(&answer.headers);
-        assert_eq!(set.keys().collect::<Vec<_>>(), ["__Host-csrf", "__Host-refresh"]);
+        assert_eq!(
+            set.keys().collect::<Vec<_>>(),
+            ["__Host-csrf", "__Host-refresh"]
+        );
         let refreshed = only_field(answer.data());
         assert_eq!(mistakes(&refreshed), NONE);
         assert_eq!(refreshed["credentials"]["refreshToken"], Value::Null);
         assert_eq!(refreshed["credentials"]["csrfToken"], browser.csrf());
-        assert!(is_believed(&app, refreshed["credentials"]["accessToken"].as_str().unwrap()).await);
+        assert!(
+            is_believed(
+                &app,
+                refreshed["credentials"]["accessToken"].as_str().unwrap()
+            )
+            .await
+        );
     }
     assert_ne!(older, browser.refresh());
 }
@@ -182,7 +210,10 @@ async fn the_cookie_alone_is_not_enough() {
     ];
     for (mutation, name) in [(REFRESH, "refreshSession"), (LOGOUT, "logout")] {
         for page in wrong {
-            let answer = browser.clone().call_from(&app, page, mutation, Value::Null).await;
+            let answer = browser
+                .clone()
+                .call_from(&app, page, mutation, Value::Null)
+                .await;
             let context = format!("{name} from {:?} with {:?}", page.origin, page.csrf);
             assert_eq!(answer.code(), "CSRF", "{context}");
             assert_eq!(answer.body["data"], json!({ name: null }), "{context}");
@@ -190,14 +221,19 @@ async fn the_cookie_alone_is_not_enough() {
         }
         // A token of another session, in header and cookie alike: both can be planted.
         let mut planted = browser.clone();
-        planted.jar.insert("__Host-csrf".to_owned(), evil.csrf().to_owned());
+        planted
+            .jar
+            .insert("__Host-csrf".to_owned(), evil.csrf().to_owned());
         let answer = planted.call(&app, mutation, Value::Null).await;
         assert_eq!(answer.code(), "CSRF", "{name}");
     }
     // None of that has used anything up.
     for origin in [OURS, WEB] {
         let page = page(Some(origin), Some(own.as_str()));
-        let answer = browser.clone().call_from(&app, page, REFRESH, Value::Null).await;
+        let answer = browser
+            .clone()
+            .call_from(&app, page, REFRESH, Value::Null)
+            .await;
         assert_eq!(mistakes(&only_field(answer.data())), NONE, "{origin}");
     }
 }
@@ -215,7 +251,9 @@ async fn a_cookies_token_is_none_in_the_body_and_the_other_way_round() {
 
     // With a CSRF token that is that session's own: any of the same session will do.
     let mut other = browser.clone();
-    other.jar.insert("__Host-refresh".to_owned(), in_body.refresh.clone());
+    other
+        .jar
+        .insert("__Host-refresh".to_owned(), in_body.refresh.clone());
     let answer = other.call(&app, REFRESH, Value::Null).await;
     assert_eq!(answer.code(), "CSRF");
     let got = get_csrf(&app, &other, None).await;
@@ -230,7 +268,10 @@ async fn a_cookies_token_is_none_in_the_body_and_the_other_way_round() {
 }
 
 async fn get_csrf(app: &TestApp, browser: &Browser, origin: Option<&str>) -> Answer {
-    let mut request = app.client.get(app.url("/csrf")).header("cookie", browser.header());
+    let mut request = app
+        .client
+        .get(app.url("/csrf"))
+        .header("cookie", browser.header());
     if let Some(origin) = origin {
         request = request.header("origin", origin);
     }
@@ -247,7 +288,10 @@ async fn a_page_that_was_loaded_anew_asks_for_its_csrf_token() {
     assert_eq!(answer.status, 200, "{:#}", answer.body);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_eq!(answer.header("access-control-allow-origin"), Some(WEB));
-    assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
+    assert_eq!(
+        answer.header("access-control-allow-credentials"),
+        Some("true")
+    );
     browser.take(&answer.headers);
     assert_eq!(answer.body, json!({ "token": browser.csrf() }));
     let refreshed = browser.call(&app, REFRESH, Value::Null).await;
@@ -272,8 +316,15 @@ async fn who_signs_out_leaves_nothing_in_the_browser_but_its_mark() {
     assert!(is_believed(&app, access).await);
     let answer = browser.call(&app, LOGOUT, Value::Null).await;
     let set = attributes(&answer.headers);
-    assert_eq!(set.keys().collect::<Vec<_>>(), ["__Host-csrf", "__Host-refresh"]);
-    assert!(set.values().all(|attributes| attributes.starts_with("Max-Age=0; ")), "{set:?}");
+    assert_eq!(
+        set.keys().collect::<Vec<_>>(),
+        ["__Host-csrf", "__Host-refresh"]
+    );
+    assert!(
+        set.values()
+            .all(|attributes| attributes.starts_with("Max-Age=0; ")),
+        "{set:?}"
+    );
     assert_eq!(mistakes(&only_field(answer.data())), NONE);
     assert_eq!(browser.jar.keys().collect::<Vec<_>>(), ["__Host-device"]);
     assert!(!is_believed(&app, access).await);

@@ -33,7 +33,10 @@ fn assert_locked(payload: &Value, app: &TestApp) {
     assert_eq!(payload["credentials"], Value::Null);
     let retry_at = payload["errors"][0]["retryAt"].as_str().unwrap();
     let left = retry_at.parse::<DateTime<Utc>>().unwrap() - app.app.clock.now();
-    assert!(left > TimeDelta::minutes(13) && left <= TimeDelta::minutes(15), "{left}");
+    assert!(
+        left > TimeDelta::minutes(13) && left <= TimeDelta::minutes(15),
+        "{left}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +65,10 @@ async fn challenge_and_lock_come_alike_with_an_account_and_without() {
     }
     let wrong = "INVALID_CREDENTIALS";
     let challenge = "CHALLENGE_REQUIRED challenge";
-    assert_eq!(stories[0][..7], [wrong, wrong, wrong, challenge, challenge, wrong, wrong]);
+    assert_eq!(
+        stories[0][..7],
+        [wrong, wrong, wrong, challenge, challenge, wrong, wrong]
+    );
     assert_eq!(stories[0], stories[1]);
 }
 
@@ -72,17 +78,26 @@ async fn a_lock_ends_after_a_quarter_of_an_hour_and_leaves_nothing() {
     let email = "ana@example.org";
     app.member(email).await;
     let signed_in = app.sign_in(email).await;
-    assert_eq!(me(&app, &signed_in.access).await["lockedUntil"], Value::Null);
+    assert_eq!(
+        me(&app, &signed_in.access).await["lockedUntil"],
+        Value::Null
+    );
     lock(&app, email).await;
     assert!(me(&app, &signed_in.access).await["lockedUntil"].is_string());
     wait(&app, TimeDelta::minutes(14));
-    assert_eq!(mistakes(&login(&app, email, RIGHT).await), ["ACCOUNT_LOCKED"]);
+    assert_eq!(
+        mistakes(&login(&app, email, RIGHT).await),
+        ["ACCOUNT_LOCKED"]
+    );
     wait(&app, TimeDelta::minutes(1));
     for number in 0..3 {
         let wrong = login(&app, email, WRONG).await;
         assert_eq!(mistakes(&wrong), ["INVALID_CREDENTIALS"], "{number}");
     }
-    assert_eq!(mistakes(&login(&app, email, RIGHT).await), ["CHALLENGE_REQUIRED challenge"]);
+    assert_eq!(
+        mistakes(&login(&app, email, RIGHT).await),
+        ["CHALLENGE_REQUIRED challenge"]
+    );
     assert_eq!(mistakes(&solved(&app, email, RIGHT).await), NONE);
 }
 
@@ -116,7 +131,11 @@ async fn guesses_count_for_the_address_however_it_is_spelled() {
     register(&app, "jo@münchen.example", PASSWORD, "Kim Doe").await;
     let link = app.mails().await.last().unwrap().token();
     assert_eq!(mistakes(&verify(&app, &link).await), NONE);
-    for email in ["jo@münchen.example", "JO@xn--mnchen-3ya.example", " Jo@MÜNCHEN.example"] {
+    for email in [
+        "jo@münchen.example",
+        "JO@xn--mnchen-3ya.example",
+        " Jo@MÜNCHEN.example",
+    ] {
         let wrong = login(&app, email, WRONG).await;
         assert_eq!(mistakes(&wrong), ["INVALID_CREDENTIALS"]);
     }
@@ -179,7 +198,10 @@ async fn the_owner_is_told_of_a_lock_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_forty_guesses_at_once_five_are_tried_and_all_are_counted() {
     let app = TestApp::new().await;
-    if needs_server(&app, "of_forty_guesses_at_once_five_are_tried_and_all_are_counted") {
+    if needs_server(
+        &app,
+        "of_forty_guesses_at_once_five_are_tried_and_all_are_counted",
+    ) {
         return;
     }
     let email = "ana@example.org";
@@ -190,7 +212,10 @@ async fn of_forty_guesses_at_once_five_are_tried_and_all_are_counted() {
         .map(|challenge| login_with(&app, email, WRONG, json!({ "challenge": challenge })));
     let came = join_all(guesses).await;
     let came: Vec<String> = came.iter().flat_map(mistakes).collect();
-    let tried = came.iter().filter(|code| *code == "INVALID_CREDENTIALS").count();
+    let tried = came
+        .iter()
+        .filter(|code| *code == "INVALID_CREDENTIALS")
+        .count();
     assert_eq!(tried, 5, "{came:?}");
     let locked = came.iter().filter(|code| *code == "ACCOUNT_LOCKED").count();
     assert_eq!(locked, 35, "{came:?}");
@@ -215,6 +240,9 @@ async fn a_known_device_that_guesses_tries_ten_at_most() {
     });
     let came = join_all(guesses).await;
     let came: Vec<String> = came.iter().flat_map(mistakes).collect();
-    let tried = came.iter().filter(|code| *code == "INVALID_CREDENTIALS").count();
+    let tried = came
+        .iter()
+        .filter(|code| *code == "INVALID_CREDENTIALS")
+        .count();
     assert!((5..=10).contains(&tried), "{came:?}");
 }

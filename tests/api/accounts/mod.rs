@@ -34,21 +34,25 @@ pub const REFRESH: &str = "mutation ($input: RefreshSessionInput) { refreshSessi
     errors { code path } } }";
 pub const LOGOUT: &str =
     "mutation ($input: LogoutInput) { logout(input: $input) { errors { code path } } }";
-pub const RESEND: &str = "mutation ($input: ResendVerificationInput!) { resendVerification(input: $input) {
+pub const RESEND: &str =
+    "mutation ($input: ResendVerificationInput!) { resendVerification(input: $input) {
     errors { code path } } }";
-pub const REQUEST_RESET: &str = "mutation ($input: RequestPasswordResetInput!) { requestPasswordReset(input: $input) {
+pub const REQUEST_RESET: &str =
+    "mutation ($input: RequestPasswordResetInput!) { requestPasswordReset(input: $input) {
     errors { code path } } }";
 pub const RESET: &str = "mutation ($input: ResetPasswordInput!) { resetPassword(input: $input) {
     changed errors { code path } } }";
-pub const CHANGE_PASSWORD: &str = "mutation ($input: ChangePasswordInput!) { changePassword(input: $input) {
+pub const CHANGE_PASSWORD: &str =
+    "mutation ($input: ChangePasswordInput!) { changePassword(input: $input) {
     account { id sessions { id } } errors { code path retryAt } } }";
-pub const CHANGE_EMAIL: &str =
-    "mutation ($input: ChangeEmailInput!) { changeEmail(input: $input) { errors { code path retryAt } } }";
-pub const UPDATE_PROFILE: &str = "mutation ($input: UpdateProfileInput!) { updateProfile(input: $input) {
+pub const CHANGE_EMAIL: &str = "mutation ($input: ChangeEmailInput!) { changeEmail(input: $input) { errors { code path retryAt } } }";
+pub const UPDATE_PROFILE: &str =
+    "mutation ($input: UpdateProfileInput!) { updateProfile(input: $input) {
     account { user { displayName } } errors { code path } } }";
 pub const REVOKE: &str = "mutation ($input: RevokeSessionInput!) { revokeSession(input: $input) {
     revokedId account { sessions { id } } errors { code path } } }";
-pub const REVOKE_ALL: &str = "mutation ($input: RevokeAllSessionsInput) { revokeAllSessions(input: $input) {
+pub const REVOKE_ALL: &str =
+    "mutation ($input: RevokeAllSessionsInput) { revokeAllSessions(input: $input) {
     revoked errors { code path } } }";
 
 /// What one mutation came to: its payload.

@@ -47,7 +47,10 @@ struct Moment {
 impl Moment {
     /// Whether so much time has passed since then, as of another moment; none where it may have or not.
     fn is_past(self, time: TimeDelta, now: Self) -> Option<bool> {
-        match (now.earliest - self.latest >= time, now.latest - self.earliest >= time) {
+        match (
+            now.earliest - self.latest >= time,
+            now.latest - self.earliest >= time,
+        ) {
             (true, true) => Some(true),
             (false, false) => Some(false),
             _ => None,
@@ -146,7 +149,10 @@ impl World {
         let (((), mails), when) = self.timed(with_mails(&self.app, registering)).await;
         let person = &mut self.people[at];
         if person.is_active {
-            assert!(mails.iter().all(|mail| !mail.text.contains("token=")), "{mails:#?}");
+            assert!(
+                mails.iter().all(|mail| !mail.text.contains("token=")),
+                "{mails:#?}"
+            );
             return;
         }
         person.is_known = true;
@@ -158,9 +164,19 @@ impl World {
 
     /// Any token that ever was in a mail, one that is about to be used more often than others, or none at all.
     fn mailed_token(&mut self, of: fn(&Person) -> &Option<(String, Moment)>) -> String {
-        let live: Vec<_> = self.people.iter().filter_map(|person| of(person).clone()).collect();
-        let all = [|person: &Person| person.verify.clone(), |person: &Person| person.reset.clone()];
-        let others = self.people.iter().flat_map(|person| all.map(|of| of(person)));
+        let live: Vec<_> = self
+            .people
+            .iter()
+            .filter_map(|person| of(person).clone())
+            .collect();
+        let all = [
+            |person: &Person| person.verify.clone(),
+            |person: &Person| person.reset.clone(),
+        ];
+        let others = self
+            .people
+            .iter()
+            .flat_map(|person| all.map(|of| of(person)));
         let others: Vec<_> = others.flatten().collect();
         let token = match self.dice.below(10) {
             0..6 => self.dice.one_of(&live).map(|(token, _)| token.clone()),
@@ -177,9 +193,10 @@ impl World {
         let (payload, now) = self.timed(verify(&self.app, &token)).await;
         let verified = payload["verified"] == true;
         let day = TimeDelta::hours(24);
-        let whose = self.people.iter_mut().find(|person| {
-            person.verify.as_ref().is_some_and(|(own, _)| *own == token)
-        });
+        let whose = self
+            .people
+            .iter_mut()
+            .find(|person| person.verify.as_ref().is_some_and(|(own, _)| *own == token));
         let Some(person) = whose else {
             assert!(!verified, "confirmed by what is no link");
             return;
@@ -204,7 +221,10 @@ impl World {
         };
         println!("{} signs in with {password}", person.email);
         let (payload, now) = self.timed(login(&self.app, &person.email, password)).await;
-        let expected: &[&str] = match (person.is_known && password == person.password, person.is_active) {
+        let expected: &[&str] = match (
+            person.is_known && password == person.password,
+            person.is_active,
+        ) {
             (false, _) => &["INVALID_CREDENTIALS"],
             (true, false) => &["UNVERIFIED"],
             (true, true) => &[],
@@ -225,8 +245,14 @@ impl World {
             access: vec![(text(credentials, "accessToken"), now)],
             has_ended: false,
         });
-        let mut open: Vec<_> = self.sessions.iter_mut().filter(|session| session.person == at).collect();
-        open.retain(|session| !session.has_ended && session.used.is_past(HALF_A_DAY, now) != Some(true));
+        let mut open: Vec<_> = self
+            .sessions
+            .iter_mut()
+            .filter(|session| session.person == at)
+            .collect();
+        open.retain(|session| {
+            !session.has_ended && session.used.is_past(HALF_A_DAY, now) != Some(true)
+        });
         open.sort_by_key(|session| std::cmp::Reverse(session.used.latest));
         for session in open.into_iter().skip(MOST_SESSIONS) {
             session.has_ended = true;
@@ -235,7 +261,8 @@ impl World {
 
     /// Any refresh token that there ever was, a live one more often than others, or none at all; with its session.
     fn refresh_token(&mut self) -> (String, Option<usize>) {
-        let Some(at) = (!self.sessions.is_empty()).then(|| self.dice.below(self.sessions.len())) else {
+        let Some(at) = (!self.sessions.is_empty()).then(|| self.dice.below(self.sessions.len()))
+        else {
             return ("emr_none".to_owned(), None);
         };
         let session = &self.sessions[at];
@@ -285,7 +312,10 @@ impl World {
             Kind::Live => assert!(refreshed),
             Kind::Parent => {
                 let is_late = session.used.is_past(TimeDelta::seconds(10), now);
-                assert!(is_late.is_none_or(|is_late| is_late != refreshed), "late: {is_late:?}");
+                assert!(
+                    is_late.is_none_or(|is_late| is_late != refreshed),
+                    "late: {is_late:?}"
+                );
             }
             Kind::Older => assert!(!refreshed),
         }
@@ -293,7 +323,10 @@ impl World {
             session.has_ended = true;
             return;
         }
-        assert_eq!(payload["account"]["email"], self.people[session.person].email);
+        assert_eq!(
+            payload["account"]["email"],
+            self.people[session.person].email
+        );
         session.access.push((text(credentials, "accessToken"), now));
         let new = text(credentials, "refreshToken");
         if kind == Kind::Live {
@@ -338,7 +371,10 @@ impl World {
         let (((), mails), now) = self.timed(with_mails(&self.app, asking)).await;
         let person = &mut self.people[at];
         if !person.is_active {
-            assert!(mails.iter().all(|mail| !mail.text.contains("token=")), "{mails:#?}");
+            assert!(
+                mails.iter().all(|mail| !mail.text.contains("token=")),
+                "{mails:#?}"
+            );
             return;
         }
         let link = token_to(&mails, &email, "reset-password#token=");
@@ -352,9 +388,10 @@ impl World {
         println!("{token} is to set {password}");
         let (payload, now) = self.timed(reset(&self.app, &token, password)).await;
         let changed = payload["changed"] == true;
-        let whose = self.people.iter().position(|person| {
-            person.reset.as_ref().is_some_and(|(own, _)| *own == token)
-        });
+        let whose = self
+            .people
+            .iter()
+            .position(|person| person.reset.as_ref().is_some_and(|(own, _)| *own == token));
         let Some(at) = whose else {
             assert!(!changed, "set by what is no link");
             return;
@@ -386,7 +423,11 @@ impl World {
         let input = json!({ "currentPassword": current, "newPassword": new });
         let answer = self.app.call(Some(&access), CHANGE_PASSWORD, input).await;
         let believed = answer.status == 200;
-        assert!(expected.is_none_or(|expected| expected == believed), "{:#}", answer.body);
+        assert!(
+            expected.is_none_or(|expected| expected == believed),
+            "{:#}",
+            answer.body
+        );
         if !believed {
             return;
         }
@@ -409,7 +450,11 @@ impl World {
         println!("session {at} is to end the others");
         let answer = self.app.call(Some(&access), REVOKE_ALL, Value::Null).await;
         let believed = answer.status == 200;
-        assert!(expected.is_none_or(|expected| expected == believed), "{:#}", answer.body);
+        assert!(
+            expected.is_none_or(|expected| expected == believed),
+            "{:#}",
+            answer.body
+        );
         if believed {
             self.end_sessions(self.sessions[at].person, Some(at));
         }
@@ -438,7 +483,10 @@ impl World {
         let (access, since) = session.access[of].clone();
         // What follows takes a moment itself.
         let earliest = self.app.app.clock.now();
-        let now = Moment { earliest, latest: earliest + TimeDelta::seconds(20) };
+        let now = Moment {
+            earliest,
+            latest: earliest + TimeDelta::seconds(20),
+        };
         let is_past = since.is_past(TimeDelta::minutes(15), now);
         let is_over = session.used.is_past(HALF_A_DAY, now);
         let expected = match (session.has_ended, is_past, is_over) {
@@ -456,10 +504,16 @@ impl World {
             };
             let believed = is_believed(&self.app, &access).await;
             let context = format!("an access token of session {at}");
-            assert!(expected.is_none_or(|expected| expected == believed), "{context}: {believed}");
+            assert!(
+                expected.is_none_or(|expected| expected == believed),
+                "{context}: {believed}"
+            );
             if believed {
                 let own = me(&self.app, &access).await;
-                assert_eq!(own["email"], self.people[self.sessions[at].person].email, "{context}");
+                assert_eq!(
+                    own["email"], self.people[self.sessions[at].person].email,
+                    "{context}"
+                );
             }
         }
     }

@@ -23,7 +23,9 @@ fn codes(answer: &Value) -> Vec<&str> {
 async fn of_aliases_the_first_is_run() {
     let app = TestApp::new().await;
     let (one, two) = (attempt("ana@example.org"), attempt("ben@example.org"));
-    let answer = app.query(&format!("mutation {{ one: {one} two: {two} }}")).await;
+    let answer = app
+        .query(&format!("mutation {{ one: {one} two: {two} }}"))
+        .await;
     assert_eq!(answer.status, 200);
     assert_eq!(codes(&answer.body), ["BAD_REQUEST"]);
     assert_eq!(answer.body["errors"][0]["path"], json!(["two"]));
@@ -41,9 +43,15 @@ async fn of_a_batch_one_is_run() {
     let answer = app.post(&Value::Array(batch)).await;
     assert_eq!(answer.status, 200);
     let answers = answer.body.as_array().unwrap();
-    let ran = answers.iter().filter(|answer| codes(answer).is_empty()).count();
+    let ran = answers
+        .iter()
+        .filter(|answer| codes(answer).is_empty())
+        .count();
     assert_eq!(ran, 1, "{:#}", answer.body);
-    let refused = answers.iter().filter(|answer| codes(answer) == ["BAD_REQUEST"]).count();
+    let refused = answers
+        .iter()
+        .filter(|answer| codes(answer) == ["BAD_REQUEST"])
+        .count();
     assert_eq!(refused, 9, "{:#}", answer.body);
     assert_eq!(count(&app, FAILURES).await, 1);
 }
@@ -70,7 +78,10 @@ async fn any_two_sensitive_mutations_are_one_too_many() {
         let answer = query(&app, &format!("Bearer {access}"), &both).await;
         assert_eq!(codes(&answer.body), ["BAD_REQUEST"], "{both}");
         assert_eq!(answer.body["errors"][0]["path"], json!(["two"]), "{both}");
-        assert!(answer.body["data"]["one"]["errors"][0]["code"].is_string(), "{both}");
+        assert!(
+            answer.body["data"]["one"]["errors"][0]["code"].is_string(),
+            "{both}"
+        );
     }
 }
 
@@ -78,7 +89,10 @@ async fn any_two_sensitive_mutations_are_one_too_many() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_beside_what_is_not_sensitive_runs() {
     let app = TestApp::new().await;
-    let both = format!("mutation {{ {} createChallenge {{ errors {{ code }} }} }}", attempt("ana@example.org"));
+    let both = format!(
+        "mutation {{ {} createChallenge {{ errors {{ code }} }} }}",
+        attempt("ana@example.org")
+    );
     let answer = app.query(&both).await;
     assert_eq!(answer.body.get("errors"), None, "{:#}", answer.body);
 }
@@ -92,7 +106,10 @@ async fn both_are_paid_for() {
     let cost = async |mutation: String| {
         let answer = limited.call(1, &mutation, &Value::Null).await;
         let told = answer.header("ratelimit").unwrap();
-        let left = told.split(';').find_map(|part| part.strip_prefix("r=")).unwrap();
+        let left = told
+            .split(';')
+            .find_map(|part| part.strip_prefix("r="))
+            .unwrap();
         3_000 - left.parse::<u64>().unwrap()
     };
     let alone = cost(format!("mutation {{ one: {one} }}")).await;

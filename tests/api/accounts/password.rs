@@ -26,7 +26,10 @@ async fn a_password_that_is_not_taken_leaves_the_link_as_it_was() {
     app.member(EMAIL).await;
     let token = reset_token(&app, EMAIL).await;
     let long = "x y-".repeat(40);
-    for (password, mistake) in REFUSED.into_iter().chain([(&*long, "PASSWORD_TOO_LONG newPassword")]) {
+    for (password, mistake) in REFUSED
+        .into_iter()
+        .chain([(&*long, "PASSWORD_TOO_LONG newPassword")])
+    {
         let refused = reset(&app, &token, password).await;
         assert_eq!(mistakes(&refused), [mistake], "{password}");
         assert_eq!(refused["changed"], false);
@@ -42,9 +45,15 @@ async fn a_link_to_reset_counts_once() {
     app.member(EMAIL).await;
     let token = reset_token(&app, EMAIL).await;
     let all = join_all((0..4).map(|_| reset(&app, &token, NEW_PASSWORD))).await;
-    let changed = all.iter().filter(|payload| payload["changed"] == true).count();
+    let changed = all
+        .iter()
+        .filter(|payload| payload["changed"] == true)
+        .count();
     assert_eq!(changed, 1, "{all:?}");
-    assert_eq!(mistakes(&reset(&app, &token, WRONG).await), ["INVALID_TOKEN token"]);
+    assert_eq!(
+        mistakes(&reset(&app, &token, WRONG).await),
+        ["INVALID_TOKEN token"]
+    );
     assert!(!has_password(&app, EMAIL, WRONG).await);
 }
 
@@ -54,10 +63,16 @@ async fn a_link_to_reset_is_good_for_an_hour_and_the_newest_alone() {
     app.member(EMAIL).await;
     let first = reset_token(&app, EMAIL).await;
     wait(&app, TimeDelta::hours(1));
-    assert_eq!(mistakes(&reset(&app, &first, NEW_PASSWORD).await), ["INVALID_TOKEN token"]);
+    assert_eq!(
+        mistakes(&reset(&app, &first, NEW_PASSWORD).await),
+        ["INVALID_TOKEN token"]
+    );
     let second = reset_token(&app, EMAIL).await;
     let third = reset_token(&app, EMAIL).await;
-    assert_eq!(mistakes(&reset(&app, &second, NEW_PASSWORD).await), ["INVALID_TOKEN token"]);
+    assert_eq!(
+        mistakes(&reset(&app, &second, NEW_PASSWORD).await),
+        ["INVALID_TOKEN token"]
+    );
     wait(&app, TimeDelta::minutes(58));
     assert_eq!(mistakes(&reset(&app, &third, NEW_PASSWORD).await), NONE);
 }
@@ -75,12 +90,22 @@ async fn a_reset_ends_all_sessions_forgets_all_devices_and_signs_nobody_in() {
     assert_eq!(mails[0].to, EMAIL);
     for session in [&one, &two] {
         assert!(!is_believed(&app, &session.access).await);
-        assert_eq!(mistakes(&refresh(&app, &session.refresh).await), ["INVALID_TOKEN"]);
+        assert_eq!(
+            mistakes(&refresh(&app, &session.refresh).await),
+            ["INVALID_TOKEN"]
+        );
     }
-    assert_eq!(count(&app, "select count(*) from sessions where ended_at is null").await, 0);
+    assert_eq!(
+        count(&app, "select count(*) from sessions where ended_at is null").await,
+        0
+    );
     let with = json!({ "deviceToken": one.device });
     let login = login_with(&app, EMAIL, NEW_PASSWORD, with).await;
-    assert_ne!(login["credentials"]["deviceToken"], json!(one.device), "it is a new device");
+    assert_ne!(
+        login["credentials"]["deviceToken"],
+        json!(one.device),
+        "it is a new device"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,9 +119,15 @@ async fn a_reset_lifts_the_lock() {
         };
         login_with(&app, EMAIL, WRONG, more).await;
     }
-    assert_eq!(mistakes(&login(&app, EMAIL, RIGHT).await), ["ACCOUNT_LOCKED"]);
+    assert_eq!(
+        mistakes(&login(&app, EMAIL, RIGHT).await),
+        ["ACCOUNT_LOCKED"]
+    );
     let token = reset_token(&app, EMAIL).await;
-    assert_eq!(mistakes(&login(&app, EMAIL, RIGHT).await), ["ACCOUNT_LOCKED"]);
+    assert_eq!(
+        mistakes(&login(&app, EMAIL, RIGHT).await),
+        ["ACCOUNT_LOCKED"]
+    );
     assert_eq!(mistakes(&reset(&app, &token, NEW_PASSWORD).await), NONE);
     assert_eq!(mistakes(&login(&app, EMAIL, NEW_PASSWORD).await), NONE);
 }
@@ -109,11 +140,18 @@ async fn asking_for_a_reset_changes_nothing_and_tells_nobody_who_has_an_account(
     register(&app, "una@example.org", PASSWORD, "Una").await;
     app.mails().await;
     let mut answers = Vec::new();
-    for (email, links) in [(EMAIL, 1), ("una@example.org", 0), ("nobody@example.org", 0)] {
+    for (email, links) in [
+        (EMAIL, 1),
+        ("una@example.org", 0),
+        ("nobody@example.org", 0),
+    ] {
         let request = app.call(None, REQUEST_RESET, json!({ "email": email }));
         let (answer, mails) = with_mails(&app, request).await;
         answers.push((answer.status, answer.body));
-        let with_link = mails.iter().filter(|mail| mail.text.contains("token=")).count();
+        let with_link = mails
+            .iter()
+            .filter(|mail| mail.text.contains("token="))
+            .count();
         assert_eq!(with_link, links, "{email}: {mails:#?}");
         assert!(mails.iter().all(|mail| mail.to == email));
     }
@@ -135,7 +173,9 @@ async fn five_resets_an_hour_are_asked_for_an_address_known_or_not() {
         let mut elsewhere = 0;
         let mut ask = async |email: &str| {
             elsewhere += 1;
-            limited.call(elsewhere, REQUEST_RESET, &json!({ "email": email })).await
+            limited
+                .call(elsewhere, REQUEST_RESET, &json!({ "email": email }))
+                .await
         };
         for _ in 0..5 {
             assert_eq!(mistakes(&only_field(ask(&email).await.data())), NONE);
@@ -175,13 +215,19 @@ async fn a_change_ends_the_other_sessions_only_and_tells_its_owner() {
     assert_eq!(changed["account"]["sessions"].as_array().unwrap().len(), 1);
     assert_eq!(mails.len(), 1, "{mails:#?}");
     assert!(!is_believed(&app, &other.access).await);
-    assert_eq!(mistakes(&refresh(&app, &other.refresh).await), ["INVALID_TOKEN"]);
+    assert_eq!(
+        mistakes(&refresh(&app, &other.refresh).await),
+        ["INVALID_TOKEN"]
+    );
     assert!(is_believed(&app, &own.access).await);
     assert_eq!(mistakes(&refresh(&app, &own.refresh).await), NONE);
     assert!(!has_password(&app, EMAIL, RIGHT).await);
     assert!(has_password(&app, EMAIL, NEW_PASSWORD).await);
     // What somebody else asked for before counts no more.
-    assert_eq!(mistakes(&reset(&app, &waiting, WRONG).await), ["INVALID_TOKEN token"]);
+    assert_eq!(
+        mistakes(&reset(&app, &waiting, WRONG).await),
+        ["INVALID_TOKEN token"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -198,7 +244,11 @@ async fn a_change_is_refused_with_the_field_that_is_wrong() {
     assert_eq!(mistakes(&refused), ["INVALID_CREDENTIALS currentPassword"]);
     assert!(has_password(&app, EMAIL, RIGHT).await);
     let anonymous = app
-        .call(None, CHANGE_PASSWORD, json!({ "currentPassword": RIGHT, "newPassword": NEW_PASSWORD }))
+        .call(
+            None,
+            CHANGE_PASSWORD,
+            json!({ "currentPassword": RIGHT, "newPassword": NEW_PASSWORD }),
+        )
         .await;
     assert_eq!(anonymous.code(), "UNAUTHENTICATED");
 }
@@ -224,7 +274,10 @@ async fn a_wrong_current_password_counts_like_a_failed_sign_in() {
         let code = mistakes(&guess(WRONG).await).remove(0);
         assert!(code.starts_with("INVALID_CREDENTIALS "), "{number}: {code}");
     }
-    assert_eq!(mistakes(&login(&app, EMAIL, RIGHT).await), ["ACCOUNT_LOCKED"]);
+    assert_eq!(
+        mistakes(&login(&app, EMAIL, RIGHT).await),
+        ["ACCOUNT_LOCKED"]
+    );
     // Whoever is signed in has some tries of their own, so that others can't keep them from changing it.
     for number in 0..5 {
         let code = mistakes(&guess(WRONG).await).remove(0);
@@ -239,7 +292,10 @@ async fn a_wrong_current_password_counts_like_a_failed_sign_in() {
     let renewed = refresh(&app, &session.refresh).await["credentials"].clone();
     wait(&app, TimeDelta::minutes(2));
     let access = renewed["accessToken"].as_str().unwrap();
-    assert_eq!(mistakes(&change(&app, access, RIGHT, NEW_PASSWORD).await), NONE);
+    assert_eq!(
+        mistakes(&change(&app, access, RIGHT, NEW_PASSWORD).await),
+        NONE
+    );
 }
 
 /// Two who know the old password set two new ones: the second has not known the password that it replaces.
@@ -267,7 +323,10 @@ async fn of_two_changes_at_once_one_is_made() {
 #[tokio::test(flavor = "multi_thread")]
 async fn signing_in_resetting_and_changing_at_once_never_fail_for_one_another() {
     let app = TestApp::new().await;
-    if needs_server(&app, "signing_in_resetting_and_changing_at_once_never_fail_for_one_another") {
+    if needs_server(
+        &app,
+        "signing_in_resetting_and_changing_at_once_never_fail_for_one_another",
+    ) {
         return;
     }
     app.member(EMAIL).await;
@@ -292,7 +351,11 @@ async fn signing_in_resetting_and_changing_at_once_never_fail_for_one_another() 
         );
         for answer in [reset, changed, asked].into_iter().chain(logins) {
             let refused = answer.body["errors"][0]["extensions"]["code"].as_str();
-            assert!(matches!(refused, None | Some("UNAUTHENTICATED")), "{round}: {:#}", answer.body);
+            assert!(
+                matches!(refused, None | Some("UNAUTHENTICATED")),
+                "{round}: {:#}",
+                answer.body
+            );
         }
         execute(&app, "delete from sign_in_failures").await;
     }

@@ -10,12 +10,26 @@ async fn a_name_is_changed_and_shown_everywhere() {
     app.member("ana@example.org").await;
     let access = app.sign_in("ana@example.org").await.access;
     let before = me(&app, &access).await;
-    for (given, shown) in [("Ana", "Ana"), ("  Ana   Lee ", "Ana Lee"), ("will.i.am", "will.i.am"), ("山田", "山田")] {
-        let updated = payload(&app, Some(&access), UPDATE_PROFILE, json!({ "displayName": given })).await;
+    for (given, shown) in [
+        ("Ana", "Ana"),
+        ("  Ana   Lee ", "Ana Lee"),
+        ("will.i.am", "will.i.am"),
+        ("山田", "山田"),
+    ] {
+        let updated = payload(
+            &app,
+            Some(&access),
+            UPDATE_PROFILE,
+            json!({ "displayName": given }),
+        )
+        .await;
         assert_eq!(mistakes(&updated), NONE);
         assert_eq!(updated["account"]["user"]["displayName"], shown);
         assert_eq!(me(&app, &access).await["user"]["displayName"], shown);
-        let user = format!("{{ node(id: {}) {{ ... on User {{ displayName }} }} }}", before["user"]["id"]);
+        let user = format!(
+            "{{ node(id: {}) {{ ... on User {{ displayName }} }} }}",
+            before["user"]["id"]
+        );
         assert_eq!(app.data(&user).await["node"]["displayName"], shown);
     }
 }
@@ -40,7 +54,13 @@ async fn what_is_left_out_stays_and_nothing_can_be_cleared() {
         json!("two\nlines"),
         json!("\u{202e}reversed"),
     ] {
-        let refused = payload(&app, Some(&access), UPDATE_PROFILE, json!({ "displayName": name })).await;
+        let refused = payload(
+            &app,
+            Some(&access),
+            UPDATE_PROFILE,
+            json!({ "displayName": name }),
+        )
+        .await;
         assert_eq!(mistakes(&refused), ["INVALID_NAME displayName"], "{name}");
         assert_eq!(refused["account"], Value::Null);
         assert_eq!(me(&app, &access).await["user"]["displayName"], "Kim Doe");
@@ -50,7 +70,9 @@ async fn what_is_left_out_stays_and_nothing_can_be_cleared() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_changes_a_profile_without_signing_in() {
     let app = TestApp::new().await;
-    let answer = app.call(None, UPDATE_PROFILE, json!({ "displayName": "Ana" })).await;
+    let answer = app
+        .call(None, UPDATE_PROFILE, json!({ "displayName": "Ana" }))
+        .await;
     assert_eq!((answer.status, answer.code()), (200, "UNAUTHENTICATED"));
     assert_eq!(answer.body["data"], json!({ "updateProfile": null }));
 }

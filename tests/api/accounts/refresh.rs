@@ -28,8 +28,17 @@ async fn a_refresh_token_is_traded_for_a_new_pair() {
     let (access, token) = pair(&refreshed);
     assert_ne!(token, first.refresh);
     assert!(is_believed(&app, &access).await);
-    assert!(is_believed(&app, &first.access).await, "until it has run out");
-    assert_eq!(me(&app, &access).await["sessions"].as_array().unwrap().len(), 1);
+    assert!(
+        is_believed(&app, &first.access).await,
+        "until it has run out"
+    );
+    assert_eq!(
+        me(&app, &access).await["sessions"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,7 +49,10 @@ async fn a_hundred_at_once_get_one_child() {
     let all = join_all((0..100).map(|_| refresh(&app, &first.refresh))).await;
     let pairs: Vec<_> = all.iter().map(pair).collect();
     assert!(pairs.iter().all(|(_, token)| *token == pairs[0].1));
-    assert_eq!(count(&app, "select generation::bigint from sessions").await, 1);
+    assert_eq!(
+        count(&app, "select generation::bigint from sessions").await,
+        1
+    );
     for (access, _) in [&pairs[0], &pairs[99]] {
         assert!(is_believed(&app, access).await);
     }
@@ -105,7 +117,10 @@ async fn what_is_found_out_in_one_session_ends_no_other() {
     let first = app.sign_in("ana@example.org").await;
     pair(&refresh(&app, &first.refresh).await);
     wait(&app, TimeDelta::seconds(11));
-    assert_eq!(mistakes(&refresh(&app, &first.refresh).await), ["INVALID_TOKEN"]);
+    assert_eq!(
+        mistakes(&refresh(&app, &first.refresh).await),
+        ["INVALID_TOKEN"]
+    );
     assert!(is_believed(&app, &other.access).await);
     pair(&refresh(&app, &other.refresh).await);
 }
@@ -141,7 +156,14 @@ async fn garbage_and_forgeries_end_nothing() {
     }
     assert!(is_believed(&app, &access).await);
     pair(&refresh(&app, &token).await);
-    assert_eq!(app.mails().await.iter().filter(|mail| mail.to == "ana@example.org").count(), 2);
+    assert_eq!(
+        app.mails()
+            .await
+            .iter()
+            .filter(|mail| mail.to == "ana@example.org")
+            .count(),
+        2
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,7 +214,11 @@ async fn what_has_expired_of_a_session_is_useless_with_it() {
     let app = TestApp::new().await;
     app.member("ana@example.org").await;
     let first = app.sign_in("ana@example.org").await;
-    execute(&app, "update sessions set expires_at = now() + interval '1 minute'").await;
+    execute(
+        &app,
+        "update sessions set expires_at = now() + interval '1 minute'",
+    )
+    .await;
     assert!(is_believed(&app, &first.access).await);
     wait(&app, TimeDelta::minutes(2));
     assert!(!is_believed(&app, &first.access).await);
@@ -221,8 +247,14 @@ async fn of_eleven_sessions_the_one_idle_longest_ends_and_its_owner_is_told() {
     for (number, (access, _)) in sessions.iter().enumerate() {
         assert_eq!(is_believed(&app, access).await, number != 1, "{number}");
     }
-    assert_eq!(mistakes(&refresh(&app, &sessions[1].1).await), ["INVALID_TOKEN"]);
-    let listed = me(&app, &sessions[0].0).await["sessions"].as_array().unwrap().len();
+    assert_eq!(
+        mistakes(&refresh(&app, &sessions[1].1).await),
+        ["INVALID_TOKEN"]
+    );
+    let listed = me(&app, &sessions[0].0).await["sessions"]
+        .as_array()
+        .unwrap()
+        .len();
     assert_eq!(listed, 10);
 }
 

@@ -16,7 +16,14 @@ async fn each_mistake_is_told_with_its_code_and_field() {
     let long_password = "kettle-orbit-velvet-".repeat(7);
     let long_email = format!("{}@example.org", "a".repeat(65));
     let email = |email| (email, PASSWORD, "Ana", "INVALID_EMAIL email");
-    let name = |name| ("ana@example.org", PASSWORD, name, "INVALID_NAME displayName");
+    let name = |name| {
+        (
+            "ana@example.org",
+            PASSWORD,
+            name,
+            "INVALID_NAME displayName",
+        )
+    };
     let password = |password, code| ("ana@example.org", password, "Annabel Lee", code);
     let cases = [
         email(""),
@@ -46,11 +53,18 @@ async fn each_mistake_is_told_with_its_code_and_field() {
     ];
     for (email, password, name, expected) in cases {
         let refused = payload(&app, None, REGISTER, input(email, password, name)).await;
-        assert_eq!(mistakes(&refused), [expected], "{email:?} {name:?} {password:?}");
+        assert_eq!(
+            mistakes(&refused),
+            [expected],
+            "{email:?} {name:?} {password:?}"
+        );
         assert_eq!(refused["accepted"], false);
         let message = refused["errors"][0]["message"].as_str().unwrap();
         assert!(message.len() > 20, "{message}");
-        assert!(password.is_empty() || !message.contains(password), "{message}");
+        assert!(
+            password.is_empty() || !message.contains(password),
+            "{message}"
+        );
     }
     assert_eq!(count(&app, "select count(*) from accounts").await, 0);
     assert_eq!(app.mails().await.len(), 0);
@@ -80,7 +94,10 @@ async fn what_is_left_out_never_runs() {
         json!({ "email": 7, "password": PASSWORD, "displayName": "Ana" }),
     ] {
         let answer = app.call(None, REGISTER, input).await;
-        assert_eq!((answer.status, answer.code()), (422, "GRAPHQL_VALIDATION_FAILED"));
+        assert_eq!(
+            (answer.status, answer.code()),
+            (422, "GRAPHQL_VALIDATION_FAILED")
+        );
     }
 }
 
@@ -90,7 +107,10 @@ async fn passwords_at_the_limits_are_taken() {
     // All of them different for a while, so that it is not made of less.
     let signs = (0..127_u32).map(|number| char::from_u32(0x21 + number * 37 % 90).unwrap());
     let longest: String = signs.chain(['ä']).collect();
-    for (number, password) in ["qz-wv-xk-jy!", &longest, "  spaces at both ends  "].iter().enumerate() {
+    for (number, password) in ["qz-wv-xk-jy!", &longest, "  spaces at both ends  "]
+        .iter()
+        .enumerate()
+    {
         let email = format!("ana{number}@example.org");
         let (registered, mails) =
             with_mails(&app, register(&app, &email, password, "Kim Doe")).await;
@@ -124,7 +144,11 @@ async fn known_unconfirmed_and_unknown_addresses_are_answered_alike_and_mailed_w
     app.mails().await;
     let mut answers = Vec::new();
     let mut sent = Vec::new();
-    for email in ["known@example.org", "unconfirmed@example.org", "unknown@example.org"] {
+    for email in [
+        "known@example.org",
+        "unconfirmed@example.org",
+        "unknown@example.org",
+    ] {
         let input = input(email, NEW_PASSWORD, "Ana");
         let (answer, mails) = with_mails(&app, raw(&app, REGISTER, &input)).await;
         answers.push(answer);
@@ -132,7 +156,10 @@ async fn known_unconfirmed_and_unknown_addresses_are_answered_alike_and_mailed_w
         assert_eq!(mails[0].to, email);
         sent.push(mails[0].clone());
     }
-    assert_eq!(answers[0].2, r#"{"data":{"register":{"accepted":true,"errors":[]}}}"#);
+    assert_eq!(
+        answers[0].2,
+        r#"{"data":{"register":{"accepted":true,"errors":[]}}}"#
+    );
     assert_eq!(answers[0], answers[1]);
     assert_eq!(answers[0], answers[2]);
     let [known, unconfirmed, unknown] = &sent[..] else {
@@ -142,27 +169,46 @@ async fn known_unconfirmed_and_unknown_addresses_are_answered_alike_and_mailed_w
     assert_ne!(known.subject, unknown.subject);
     assert!(!known.text.contains("token="), "{}", known.text);
     assert!(!known.html.contains("token="), "{}", known.html);
-    assert!(unconfirmed.text.contains("/verify?token="), "{}", unconfirmed.text);
+    assert!(
+        unconfirmed.text.contains("/verify?token="),
+        "{}",
+        unconfirmed.text
+    );
     // Who knew the address only has changed nothing of its account.
     assert!(has_password(&app, "known@example.org", RIGHT).await);
     assert!(!has_password(&app, "known@example.org", NEW_PASSWORD).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn known_unconfirmed_and_unknown_addresses_are_answered_alike_when_the_link_is_asked_for_again() {
+async fn known_unconfirmed_and_unknown_addresses_are_answered_alike_when_the_link_is_asked_for_again()
+ {
     let app = TestApp::new().await;
     app.member("known@example.org").await;
     register(&app, "unconfirmed@example.org", PASSWORD, "Una").await;
     app.mails().await;
     let mut answers = Vec::new();
-    for email in ["known@example.org", "unconfirmed@example.org", "unknown@example.org"] {
+    for email in [
+        "known@example.org",
+        "unconfirmed@example.org",
+        "unknown@example.org",
+    ] {
         let input = json!({ "email": email });
         let (answer, mails) = with_mails(&app, raw(&app, RESEND, &input)).await;
         answers.push(answer);
-        let with_links = mails.iter().filter(|mail| mail.text.contains("token=")).count();
-        assert_eq!(with_links, usize::from(email.starts_with("unconfirmed")), "{mails:#?}");
+        let with_links = mails
+            .iter()
+            .filter(|mail| mail.text.contains("token="))
+            .count();
+        assert_eq!(
+            with_links,
+            usize::from(email.starts_with("unconfirmed")),
+            "{mails:#?}"
+        );
         assert!(mails.iter().all(|mail| mail.to == email));
-        assert!(email != "unknown@example.org" || mails.is_empty(), "{mails:#?}");
+        assert!(
+            email != "unknown@example.org" || mails.is_empty(),
+            "{mails:#?}"
+        );
     }
     assert_eq!(answers[0], answers[1]);
     assert_eq!(answers[0], answers[2]);
@@ -178,8 +224,14 @@ async fn registering_again_before_confirming_replaces_all_and_voids_the_older_li
     let older = token_to(&mails, email, "verify?token=");
     let (_, mails) = with_mails(&app, register(&app, email, NEW_PASSWORD, "New Name")).await;
     let newer = token_to(&mails, email, "verify?token=");
-    assert_eq!(mistakes(&verify(&app, &older).await), ["INVALID_TOKEN token"]);
-    assert_eq!(mistakes(&login(&app, email, NEW_PASSWORD).await), ["UNVERIFIED"]);
+    assert_eq!(
+        mistakes(&verify(&app, &older).await),
+        ["INVALID_TOKEN token"]
+    );
+    assert_eq!(
+        mistakes(&login(&app, email, NEW_PASSWORD).await),
+        ["UNVERIFIED"]
+    );
     assert_eq!(mistakes(&verify(&app, &newer).await), NONE);
     assert!(!has_password(&app, email, PASSWORD).await);
     let login = login(&app, email, NEW_PASSWORD).await;
@@ -206,8 +258,14 @@ async fn of_several_registrations_in_a_row_one_link_goes_out() {
 async fn an_address_is_one_however_it_is_spelled() {
     let app = TestApp::new().await;
     for (written, others) in [
-        ("Ana.Lee@Example.ORG", ["ana.lee@example.org", " ANA.LEE@EXAMPLE.ORG "]),
-        ("jo@münchen.example", ["jo@xn--mnchen-3ya.example", "JO@MÜNCHEN.example"]),
+        (
+            "Ana.Lee@Example.ORG",
+            ["ana.lee@example.org", " ANA.LEE@EXAMPLE.ORG "],
+        ),
+        (
+            "jo@münchen.example",
+            ["jo@xn--mnchen-3ya.example", "JO@MÜNCHEN.example"],
+        ),
     ] {
         let (_, mails) = with_mails(&app, register(&app, written, PASSWORD, "Kim")).await;
         verify(&app, &mails.last().unwrap().token()).await;
@@ -228,7 +286,11 @@ async fn an_address_is_one_however_it_is_spelled() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_may_be_two_mailboxes_is_two_accounts() {
     let app = TestApp::new().await;
-    let addresses = ["ana@example.org", "ana+music@example.org", "a.na@example.org"];
+    let addresses = [
+        "ana@example.org",
+        "ana+music@example.org",
+        "a.na@example.org",
+    ];
     for email in addresses {
         app.member(email).await;
     }
@@ -254,13 +316,19 @@ async fn a_registration_is_done_whole_or_not_at_all() {
     )
     .await;
     for table in ["jobs", "mailed_tokens", "accounts"] {
-        let on = format!("create trigger refuse before insert on {table} for each row execute function refuse()");
+        let on = format!(
+            "create trigger refuse before insert on {table} for each row execute function refuse()"
+        );
         execute(&app, &on).await;
         let answer = app
             .call(None, REGISTER, input("ana@example.org", PASSWORD, "Ana"))
             .await;
         assert_eq!(answer.code(), "INTERNAL", "{table}");
-        assert!(!answer.body.to_string().contains("s3cret"), "{:#}", answer.body);
+        assert!(
+            !answer.body.to_string().contains("s3cret"),
+            "{:#}",
+            answer.body
+        );
         assert_eq!(answer.body["data"], json!({ "register": null }));
         for left in ["accounts", "mailed_tokens", "jobs"] {
             let rows = count(&app, &format!("select count(*) from {left}")).await;
@@ -274,11 +342,16 @@ async fn a_registration_is_done_whole_or_not_at_all() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_who_register_one_address_at_once_one_account_comes() {
     let app = TestApp::new().await;
-    if needs_server(&app, "of_many_who_register_one_address_at_once_one_account_comes") {
+    if needs_server(
+        &app,
+        "of_many_who_register_one_address_at_once_one_account_comes",
+    ) {
         return;
     }
     let names: Vec<String> = (0..8).map(|number| format!("Ana {number}")).collect();
-    let all = names.iter().map(|name| register(&app, "ana@example.org", PASSWORD, name));
+    let all = names
+        .iter()
+        .map(|name| register(&app, "ana@example.org", PASSWORD, name));
     for registered in futures_util::future::join_all(all).await {
         assert_eq!(mistakes(&registered), NONE);
     }
@@ -296,7 +369,13 @@ async fn no_secret_stands_in_the_database() {
     let link = token_to(&mails, email, "verify?token=");
     let client = app.sql().await;
     let seen = async |secrets: &[&str]| {
-        for table in ["accounts", "sessions", "known_devices", "mailed_tokens", "jobs"] {
+        for table in [
+            "accounts",
+            "sessions",
+            "known_devices",
+            "mailed_tokens",
+            "jobs",
+        ] {
             let rows = format!("select t::text from {table} t");
             for row in client.query(&rows, &[]).await.unwrap() {
                 let text: String = row.get(0);
@@ -313,5 +392,12 @@ async fn no_secret_stands_in_the_database() {
     verify(&app, &token_to(&mails, email, "verify?token=")).await;
     let signed_in = app.sign_in(email).await;
     let device = signed_in.device.unwrap();
-    seen(&[PASSWORD, &link, &signed_in.access, &signed_in.refresh, &device]).await;
+    seen(&[
+        PASSWORD,
+        &link,
+        &signed_in.access,
+        &signed_in.refresh,
+        &device,
+    ])
+    .await;
 }

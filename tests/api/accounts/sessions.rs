@@ -9,13 +9,18 @@ use crate::support::SignedIn;
 async fn listed(app: &TestApp, access: &str) -> Vec<String> {
     let own = me(app, access).await;
     let sessions = own["sessions"].as_array().unwrap();
-    sessions.iter().map(|session| session["id"].as_str().unwrap().to_owned()).collect()
+    sessions
+        .iter()
+        .map(|session| session["id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 async fn current(app: &TestApp, access: &str) -> String {
     let own = me(app, access).await;
     let sessions = own["sessions"].as_array().unwrap();
-    let mut current = sessions.iter().filter(|session| session["isCurrent"] == true);
+    let mut current = sessions
+        .iter()
+        .filter(|session| session["isCurrent"] == true);
     let id = current.next().unwrap()["id"].as_str().unwrap().to_owned();
     assert!(current.next().is_none(), "{own:#}");
     id
@@ -45,12 +50,21 @@ async fn each_session_is_listed_with_where_it_came_from() {
     let [newer, older] = &sessions[..] else {
         panic!("{own:#}");
     };
-    assert_eq!((&newer["isCurrent"], &older["isCurrent"]), (&json!(true), &json!(false)));
-    assert_eq!((&newer["isRemembered"], &older["isRemembered"]), (&json!(true), &json!(false)));
+    assert_eq!(
+        (&newer["isCurrent"], &older["isCurrent"]),
+        (&json!(true), &json!(false))
+    );
+    assert_eq!(
+        (&newer["isRemembered"], &older["isRemembered"]),
+        (&json!(true), &json!(false))
+    );
     assert_eq!(newer["ipAddress"], "127.0.0.1");
     assert_eq!(newer["userAgent"], agent[..400]);
     assert!(newer["createdAt"].as_str().unwrap() > older["createdAt"].as_str().unwrap());
-    assert_eq!(current(&app, &one.access).await, older["id"].as_str().unwrap());
+    assert_eq!(
+        current(&app, &one.access).await,
+        older["id"].as_str().unwrap()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,7 +79,10 @@ async fn one_session_of_ones_own_is_ended() {
     assert_eq!(revoked["revokedId"], of_two);
     assert_eq!(revoked["account"]["sessions"].as_array().unwrap().len(), 1);
     assert!(!is_believed(&app, &two.access).await);
-    assert_eq!(mistakes(&refresh(&app, &two.refresh).await), ["INVALID_TOKEN"]);
+    assert_eq!(
+        mistakes(&refresh(&app, &two.refresh).await),
+        ["INVALID_TOKEN"]
+    );
     assert!(is_believed(&app, &one.access).await);
     let again = revoke(&app, &one.access, &of_two).await;
     assert_eq!(mistakes(&again), ["NOT_FOUND sessionId"]);
@@ -83,9 +100,20 @@ async fn what_is_no_session_of_ones_own_is_not_found() {
     let ana = app.sign_in("ana@example.org").await;
     let ben = app.sign_in("ben@example.org").await;
     let of_ben = current(&app, &ben.access).await;
-    let account = me(&app, &ana.access).await["id"].as_str().unwrap().to_owned();
+    let account = me(&app, &ana.access).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let unknown = "session_01h455vb4pex5vsknk084sn02q";
-    for id in [of_ben.as_str(), unknown, &account, "", "x", "session_", &of_ben[8..]] {
+    for id in [
+        of_ben.as_str(),
+        unknown,
+        &account,
+        "",
+        "x",
+        "session_",
+        &of_ben[8..],
+    ] {
         let refused = revoke(&app, &ana.access, id).await;
         assert_eq!(mistakes(&refused), ["NOT_FOUND sessionId"], "{id:?}");
         assert_eq!(refused["revokedId"], Value::Null);
@@ -135,7 +163,9 @@ async fn signing_out_ends_what_it_was_shown() {
         let input = json!({ "refreshToken": refresh });
         assert_eq!(mistakes(&payload(&app, access, LOGOUT, input).await), NONE);
     };
-    let [a, b, c, d] = &sessions[..] else { panic!() };
+    let [a, b, c, d] = &sessions[..] else {
+        panic!()
+    };
     out(Some(&a.access), None).await;
     assert!(!is_believed(&app, &a.access).await);
     assert!(is_believed(&app, &b.access).await);
@@ -166,7 +196,12 @@ async fn an_old_refresh_token_signs_nobody_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_are_seen_by_whom_they_concern() {
     let app = TestApp::new().await;
-    for email in ["ana@example.org", "ben@example.org", "admin@example.org", "mod@example.org"] {
+    for email in [
+        "ana@example.org",
+        "ben@example.org",
+        "admin@example.org",
+        "mod@example.org",
+    ] {
         app.member(email).await;
     }
     execute(
@@ -189,10 +224,20 @@ async fn nodes_are_seen_by_whom_they_concern() {
         };
         answer["node"].clone()
     };
-    let everybody = [None, Some(&*ana), Some(&*ben), Some(&*moderator), Some(&*admin)];
+    let everybody = [
+        None,
+        Some(&*ana),
+        Some(&*ben),
+        Some(&*moderator),
+        Some(&*admin),
+    ];
     for caller in everybody {
         let privileged = caller == Some(&ana) || caller == Some(&admin);
-        let seen = sees(caller, format!("{{ node(id: {account}) {{ id ... on Account {{ email }} }} }}")).await;
+        let seen = sees(
+            caller,
+            format!("{{ node(id: {account}) {{ id ... on Account {{ email }} }} }}"),
+        )
+        .await;
         let expected = match privileged {
             true => json!({ "id": account, "email": "ana@example.org" }),
             false => Value::Null,
@@ -200,7 +245,9 @@ async fn nodes_are_seen_by_whom_they_concern() {
         assert_eq!(seen, expected);
         let seen = sees(caller, format!("{{ node(id: \"{session}\") {{ id }} }}")).await;
         assert_eq!(seen.is_null(), caller != Some(&ana));
-        let query = format!("{{ node(id: {user}) {{ ... on User {{ displayName account {{ email }} }} }} }}");
+        let query = format!(
+            "{{ node(id: {user}) {{ ... on User {{ displayName account {{ email }} }} }} }}"
+        );
         let seen = sees(caller, query).await;
         assert_eq!(seen["displayName"], "Kim Doe");
         assert_eq!(seen["account"].is_null(), !privileged);
@@ -208,7 +255,11 @@ async fn nodes_are_seen_by_whom_they_concern() {
     // Somebody who does not use the service yet, or may not any more, is nobody to others.
     register(&app, "una@example.org", PASSWORD, "Una").await;
     let client = app.sql().await;
-    execute(&app, "update accounts set status = 'SUSPENDED' where email = 'ben@example.org'").await;
+    execute(
+        &app,
+        "update accounts set status = 'SUSPENDED' where email = 'ben@example.org'",
+    )
+    .await;
     for email in ["una@example.org", "ben@example.org"] {
         let row = client
             .query_one("select id::text from accounts where email = $1", &[&email])

@@ -12,7 +12,10 @@ use super::*;
 pub fn narrowed(access: &str, check: &str) -> String {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(access).unwrap();
     let block = BlockBuilder::new().check(check).unwrap();
-    let token = UnverifiedBiscuit::from(bytes).unwrap().append(block).unwrap();
+    let token = UnverifiedBiscuit::from(bytes)
+        .unwrap()
+        .append(block)
+        .unwrap();
     BASE64_URL_SAFE_NO_PAD.encode(token.to_vec().unwrap())
 }
 
@@ -53,9 +56,16 @@ async fn anything_else_that_is_not_believed_refuses_the_request() {
     }
     for value in values {
         let answer = query(&app, &value, "{ me { id } }").await;
-        assert_eq!((answer.status, answer.code()), (401, "UNAUTHENTICATED"), "{value:.60}");
+        assert_eq!(
+            (answer.status, answer.code()),
+            (401, "UNAUTHENTICATED"),
+            "{value:.60}"
+        );
         assert_eq!(answer.body.get("data"), None);
-        assert_eq!(answer.header("www-authenticate"), Some("Bearer error=\"invalid_token\""));
+        assert_eq!(
+            answer.header("www-authenticate"),
+            Some("Bearer error=\"invalid_token\"")
+        );
     }
     let request = graphql(&app, &json!({ "query": "{ me { id } }" }));
     let twice = request
@@ -81,8 +91,14 @@ async fn who_signs_in_or_out_may_bring_a_stale_token() {
     let refreshed = payload(&app, stale, REFRESH, token).await;
     assert_eq!(mistakes(&refreshed), NONE);
     let token = json!({ "refreshToken": refreshed["credentials"]["refreshToken"] });
-    assert_eq!(mistakes(&payload(&app, stale, LOGOUT, token.clone()).await), NONE);
-    assert_eq!(mistakes(&payload(&app, None, REFRESH, token).await), ["INVALID_TOKEN"]);
+    assert_eq!(
+        mistakes(&payload(&app, stale, LOGOUT, token.clone()).await),
+        NONE
+    );
+    assert_eq!(
+        mistakes(&payload(&app, None, REFRESH, token).await),
+        ["INVALID_TOKEN"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,7 +125,9 @@ async fn a_stale_token_is_borne_where_all_signs_in_or_out() {
         format!("mutation {{ logout: {other} }}"),
         format!("mutation {{ {logout} ...F }} fragment F on Mutation {{ {other} }}"),
         format!("mutation {{ {logout} ... on Mutation {{ {other} }} }}"),
-        format!("mutation {{ ...F }} fragment F on Mutation {{ {logout} ...G }} fragment G on Mutation {{ {other} }}"),
+        format!(
+            "mutation {{ ...F }} fragment F on Mutation {{ {logout} ...G }} fragment G on Mutation {{ {other} }}"
+        ),
         "query { logout: __typename }".to_owned(),
         "mutation {".to_owned(),
         "mutation { nothing }".to_owned(),
@@ -125,11 +143,19 @@ async fn a_stale_token_is_borne_where_all_signs_in_or_out() {
     for query in &borne {
         let answer = ask(&json!(query)).await;
         assert_eq!(answer.status, 200, "{query}: {:#}", answer.body);
-        assert!(answer.body["data"].is_object(), "{query}: {:#}", answer.body);
+        assert!(
+            answer.body["data"].is_object(),
+            "{query}: {:#}",
+            answer.body
+        );
     }
     for query in &not_borne {
         let answer = ask(&json!(query)).await;
-        assert_eq!((answer.status, answer.code()), (401, "UNAUTHENTICATED"), "{query}");
+        assert_eq!(
+            (answer.status, answer.code()),
+            (401, "UNAUTHENTICATED"),
+            "{query}"
+        );
         assert_eq!(answer.body.get("data"), None, "{query}");
     }
     // A batch is one request: it goes on if all of it may.
@@ -142,10 +168,17 @@ async fn a_stale_token_is_borne_where_all_signs_in_or_out() {
         let request = graphql(&app, &batch(queries)).header("authorization", "Bearer x");
         let answer = send(request).await;
         assert_eq!(answer.status, status, "{queries:?}");
-        assert_eq!(answer.body.to_string().contains("\"data\""), status == 200, "{queries:?}");
+        assert_eq!(
+            answer.body.to_string().contains("\"data\""),
+            status == 200,
+            "{queries:?}"
+        );
     }
     let get = app.client.get(app.url("/graphql?query=%7Bme%7Bid%7D%7D"));
-    assert_eq!(send(get.header("authorization", "Bearer x")).await.status, 401);
+    assert_eq!(
+        send(get.header("authorization", "Bearer x")).await.status,
+        401
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,24 +191,43 @@ async fn what_is_decided_about_an_account_counts_at_the_next_request_everywhere(
     let ben = app.sign_in("ben@example.org").await;
     let id = me(&app, &ben.access).await["id"].clone();
     let look = format!("{{ node(id: {id}) {{ id }} }}");
-    let sees = async |instance: &TestApp| !instance.data_as(&ana.access, &look).await["node"].is_null();
+    let sees =
+        async |instance: &TestApp| !instance.data_as(&ana.access, &look).await["node"].is_null();
 
     for instance in [&app, &other] {
         assert!(!sees(instance).await);
     }
-    execute(&app, "update accounts set roles = '{LISTENER,ADMIN}' where email = 'ana@example.org'").await;
+    execute(
+        &app,
+        "update accounts set roles = '{LISTENER,ADMIN}' where email = 'ana@example.org'",
+    )
+    .await;
     for instance in [&app, &other] {
         assert!(sees(instance).await);
-        assert_eq!(me(instance, &ana.access).await["roles"], json!(["LISTENER", "ADMIN"]));
+        assert_eq!(
+            me(instance, &ana.access).await["roles"],
+            json!(["LISTENER", "ADMIN"])
+        );
     }
-    execute(&app, "update accounts set roles = '{LISTENER}' where email = 'ana@example.org'").await;
+    execute(
+        &app,
+        "update accounts set roles = '{LISTENER}' where email = 'ana@example.org'",
+    )
+    .await;
     for instance in [&app, &other] {
         assert!(!sees(instance).await);
     }
-    execute(&app, "update accounts set status = 'SUSPENDED' where email = 'ana@example.org'").await;
+    execute(
+        &app,
+        "update accounts set status = 'SUSPENDED' where email = 'ana@example.org'",
+    )
+    .await;
     for instance in [&app, &other] {
         assert!(!is_believed(instance, &ana.access).await);
-        assert_eq!(mistakes(&refresh(instance, &ana.refresh).await), ["INVALID_TOKEN"]);
+        assert_eq!(
+            mistakes(&refresh(instance, &ana.refresh).await),
+            ["INVALID_TOKEN"]
+        );
     }
     for instance in [&app, &other] {
         assert!(is_believed(instance, &ben.access).await);
@@ -201,7 +253,10 @@ async fn a_narrowed_token_opens_what_its_holder_left_of_it() {
     assert_eq!(answer.body["data"], json!({ "me": null }));
     let nothing = [
         narrowed(&reads, r#"check if scope("PLAYLISTS_READ")"#),
-        narrowed(&session.access, "check if time($t), $t < 2020-01-01T00:00:00Z"),
+        narrowed(
+            &session.access,
+            "check if time($t), $t < 2020-01-01T00:00:00Z",
+        ),
         narrowed(&session.access, r#"check if ip("203.0.113.7")"#),
     ];
     for token in nothing {
@@ -234,12 +289,22 @@ async fn a_narrowed_token_changes_and_shows_nothing_of_how_its_owner_signs_in() 
             assert_eq!(answer.code(), "FORBIDDEN", "{mutation}");
             assert!(only_field(answer.body["data"].clone()).is_null());
         }
-        let answer = query(&app, &format!("Bearer {token}"), "{ me { id sessions { id } } }").await;
+        let answer = query(
+            &app,
+            &format!("Bearer {token}"),
+            "{ me { id sessions { id } } }",
+        )
+        .await;
         assert_eq!(answer.code(), "FORBIDDEN");
         let node = format!("{{ node(id: {id}) {{ id }} }}");
         assert_eq!(app.data_as(token, &node).await, json!({ "node": null }));
     }
     assert!(is_believed(&app, &session.access).await);
     assert!(has_password(&app, "ana@example.org", RIGHT).await);
-    assert!(app.mails().await.iter().all(|mail| mail.to != "eve@example.org"));
+    assert!(
+        app.mails()
+            .await
+            .iter()
+            .all(|mail| mail.to != "eve@example.org")
+    );
 }

@@ -79,7 +79,10 @@ async fn a_confirming_link_is_good_for_a_day() {
     let (_, mails) = with_mails(&app, register(&app, email, PASSWORD, "Ana")).await;
     let link = token_to(&mails, email, "verify?token=");
     wait(&app, TimeDelta::hours(24));
-    assert_eq!(mistakes(&verify(&app, &link).await), ["INVALID_TOKEN token"]);
+    assert_eq!(
+        mistakes(&verify(&app, &link).await),
+        ["INVALID_TOKEN token"]
+    );
     let resend = payload(&app, None, RESEND, json!({ "email": email }));
     let (_, mails) = with_mails(&app, resend).await;
     let link = token_to(&mails, email, "verify?token=");
@@ -119,7 +122,14 @@ async fn what_is_not_a_mailed_token_opens_nothing() {
     let reset_link = reset_token(&app, "ana@example.org").await;
     let random = "A".repeat(43);
     let long = "A".repeat(100_000);
-    for token in ["", "x", &random, &long, &reset_link, &format!("{reset_link} ")] {
+    for token in [
+        "",
+        "x",
+        &random,
+        &long,
+        &reset_link,
+        &format!("{reset_link} "),
+    ] {
         let verified = verify(&app, token).await;
         assert_eq!(mistakes(&verified), ["INVALID_TOKEN token"], "{token:.50}");
     }
