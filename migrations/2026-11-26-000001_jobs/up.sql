@@ -23,7 +23,6 @@ create table jobs (
 
 -- In the order in which they are taken.
 create index jobs_due on jobs (due_at, id) where state <> 'DEAD';
-create index jobs_held on jobs (lease) where lease is not null;
 create index jobs_dead on jobs (died_at, id) where state = 'DEAD';
 
 -- Of the same thing to do, one waits or runs.

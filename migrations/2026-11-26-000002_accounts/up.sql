@@ -84,7 +84,7 @@ create index mailed_tokens_by_end on mailed_tokens (expires_at);
 -- known. An attempt is counted before its password is looked at, so that attempts side by side can't outrun the count.
 create table sign_in_failures (
   subject bytea primary key check (length(subject) = 32),
-  failures int not null check (failures > 0),
+  failures int not null check (failures >= 0),
   last_at timestamptz not null check (isfinite(last_at)),
   locked_until timestamptz check (isfinite(locked_until)),
   -- The owner was told of this lock.

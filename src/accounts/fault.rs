@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::actor::Refused;
 use super::password::PasswordError;
 use crate::db;
 use crate::stored_enum;
@@ -72,6 +73,8 @@ pub enum Fault {
     },
     /// The cookie was used without what shows that its owner's own page did it.
     Csrf(&'static str),
+    /// Whoever acts may not.
+    Refused(Refused),
     /// Something that is needed does not answer. Nobody is let in for that.
     Unavailable(String),
     Database(db::Error),
@@ -90,6 +93,12 @@ impl From<PasswordError> for Fault {
             PasswordError::Busy => Self::Unavailable(error.to_string()),
             PasswordError::Failed(_) => Self::Internal(error.to_string()),
         }
+    }
+}
+
+impl From<Refused> for Fault {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
     }
 }
 

@@ -45,6 +45,12 @@ pub enum AccountMail {
         token: Uuid,
         what: Circumstances,
     },
+    /// To the address that is no longer the account's.
+    AddressChanged {
+        account: AccountId,
+        email: String,
+        what: Circumstances,
+    },
     NewDevice {
         session: SessionId,
     },

@@ -27,6 +27,8 @@ impl Client {
     }
 }
 
+const COUNTED_WHEN_ASKED: [&str; 2] = ["verification", "password reset"];
+
 /// A mail that is wanted, and of which kind it is, for the limit on each.
 struct Wanted {
     kind: &'static str,
@@ -39,8 +41,8 @@ impl Accounts {
         let Some(Wanted { kind, message }) = self.wanted(mail, attempt).await? else {
             return Ok(());
         };
-        // Tries of one mail are one mail.
-        if attempt.number == 1 {
+        // Tries of one mail are one mail. What anybody can ask for was counted when it was.
+        if attempt.number == 1 && !COUNTED_WHEN_ASKED.contains(&kind) {
             let whose = format!("{kind} {}", message.to.to_lowercase());
             let fits = quotas::fits(&self.app, quotas::MAILS, &whose).await;
             if !fits.map_err(|_| Failure::passing("mails can't be counted"))? {
@@ -71,6 +73,8 @@ impl Accounts {
                     ("verification", mail.message(&to(&account), &with))
                 }
                 None => match self.in_use(&email_key).await? {
+                    // It was confirmed while this waited.
+                    Some(account) if account.email_verified_at >= Some(what.at) => return Ok(None),
                     Some(account) => {
                         let mail = mails::AlreadyRegistered { what };
                         ("already registered", mail.message(&to(&account), &with))
@@ -106,11 +110,11 @@ impl Accounts {
             AccountMail::AddressChange { token, what } => {
                 match self.token(token, MailPurpose::ChangeEmail).await? {
                     Some((row, account, token)) => match self.owner(&row.email_key).await? {
-                        // Of somebody else, who is told no more than when somebody registers it.
-                        Some(owner) if owner.id != account.id => {
-                            if owner.status == Status::Unverified {
-                                return Ok(None);
-                            }
+                        // Of somebody else, who is told no more than when somebody registers it. Who only began with it
+                        // has not shown that it is theirs.
+                        Some(owner)
+                            if owner.id != account.id && owner.status != Status::Unverified =>
+                        {
                             let mail = mails::AlreadyRegistered { what };
                             ("already registered", mail.message(&to(&owner), &with))
                         }
@@ -139,6 +143,18 @@ impl Accounts {
                     None => return Ok(None),
                 }
             }
+            AccountMail::AddressChanged {
+                account,
+                email,
+                what,
+            } => match self.account(account).await? {
+                Some(account) => {
+                    let to = addressee(attempt, &email, &account.display_name);
+                    let mail = mails::EmailChanged { what };
+                    ("address changed", mail.message(&to, &with))
+                }
+                None => return Ok(None),
+            },
             AccountMail::NewDevice { session } => match self.family(session).await? {
                 Some(family) => {
                     let mail = mails::NewDevice {

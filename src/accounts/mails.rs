@@ -42,10 +42,18 @@ pub struct Circumstances {
     pub ip_address: Option<IpAddr>,
 }
 
+/// Anybody may write what they like into this header, and have it mailed to anybody.
+const LONGEST_DEVICE: usize = 80;
+
 impl Circumstances {
+    fn device(&self) -> Option<String> {
+        let device = self.device.as_ref()?;
+        Some(device.chars().take(LONGEST_DEVICE).collect())
+    }
+
     fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = vec![("When", moment(self.at))];
-        facts.extend(self.device.clone().map(|device| ("Device", device)));
+        facts.extend(self.device().map(|device| ("Device", device)));
         facts.extend(self.ip_address.map(|ip| ("Address", ip.to_string())));
         facts
     }
@@ -142,8 +150,8 @@ impl AlreadyRegistered {
         let letter = Letter {
             subject: "You already have an account".into(),
             paragraphs: said(&[
-                "Somebody, perhaps you, tried to make a new account with this address. There is one \
-                                already, so no other was made and nothing has changed.",
+                "Somebody, perhaps you, tried to make a new account with this address, or asked to confirm it. \
+                 There is one already, and its address is confirmed, so no other was made and nothing has changed.",
             ]),
             facts: self.what.facts(),
             closing: said(&[
@@ -267,6 +275,29 @@ impl EmailChanging {
             ]),
             link: Some(("Keep this address", with.page("undo-email", &self.token))),
             facts,
+            ..Letter::default()
+        };
+        with.message(letter, to)
+    }
+}
+
+/// The account has another address now: to the one that it had.
+pub struct EmailChanged {
+    pub what: Circumstances,
+}
+
+impl EmailChanged {
+    pub fn message(&self, to: &Addressee, with: &Stationery) -> Result<Message, Error> {
+        let letter = Letter {
+            subject: "The e-mail address of your account was changed".into(),
+            paragraphs: said(&[
+                "Your account has another address now. Mails about it go there, and none come here any more.",
+            ]),
+            facts: self.what.facts(),
+            closing: said(&[
+                "If this was not you, follow the link in the mail that told you of the change before it was made; it works \
+                 for seven days.",
+            ]),
             ..Letter::default()
         };
         with.message(letter, to)

@@ -28,6 +28,7 @@ pub const RESETS_OF_ACCOUNT: Counted = counted("password-resets-of-an-account", 
 pub const VERIFICATIONS_BY_ADDRESS: Counted = counted("verification-mails", 20);
 pub const PRESSED_BUTTONS: Counted = counted("pressed-buttons", 60);
 pub const ADDRESS_CHANGES: Counted = counted("address-changes", 10);
+pub const PASSWORD_CHANGES: Counted = counted("password-changes", 10);
 pub const MAILS: Counted = counted("mails-of-a-kind", 5);
 
 /// Charges one; refused where it does not fit, or where nobody can count.

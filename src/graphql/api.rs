@@ -143,6 +143,10 @@ impl Api {
             prepared.push(self.prepare(request, found, caller).await);
         }
         if caller.has_stale_token && !prepared.iter().all(bears_stale_token) {
+            let uncounted = (prepared.len() as u64).saturating_sub(unread);
+            if uncounted > 0 {
+                quotas::unpriced(&self.app, caller, uncounted).await?;
+            }
             return Err(Refused {
                 error: ApiError::Unauthenticated(STALE_TOKEN),
                 budget: None,

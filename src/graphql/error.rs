@@ -198,6 +198,7 @@ impl From<Fault> for ApiError {
                 retry_after,
             },
             Fault::Csrf(message) => Self::Csrf(message),
+            Fault::Refused(refused) => refused.into(),
             Fault::Unavailable(reason) => Self::unavailable(reason),
             Fault::Database(error) => error.into(),
             Fault::Internal(cause) => Self::internal(cause),

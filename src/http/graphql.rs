@@ -83,7 +83,7 @@ impl GraphQl {
         };
         // By GET there is nothing that signs in or out.
         if by_get && caller.has_stale_token {
-            return unauthenticated();
+            return self.refuse_stale(&caller).await;
         }
         if by_get && wants_page(&request) {
             return self.console.response();
@@ -99,8 +99,9 @@ impl GraphQl {
         let asked = match by_get {
             true => from_query(request.uri().query().unwrap_or_default()),
             false => match from_body(&mut request).await {
-                Ok(Err(_)) if caller.has_stale_token => return unauthenticated(),
-                Err(_) if caller.has_stale_token => return unauthenticated(),
+                Ok(Err(_)) | Err(_) if caller.has_stale_token => {
+                    return self.refuse_stale(&caller).await;
+                }
                 Ok(asked) => asked,
                 Err(response) => return *response,
             },
@@ -140,6 +141,21 @@ impl GraphQl {
                 .insert(header::CACHE_CONTROL, no_store);
         }
         response
+    }
+
+    /// That counts too: somebody could ask for it without end.
+    async fn refuse_stale(&self, caller: &Caller) -> Response {
+        let stale = ApiError::Unauthenticated(STALE_TOKEN);
+        match self.api.refusal(stale, caller).await {
+            (ApiError::Unauthenticated(_), _) => unauthenticated(),
+            (error, budget) => {
+                let mut response = transport(&error, error.status());
+                if let Some(budget) = budget {
+                    tell_budget(response.headers_mut(), &budget);
+                }
+                response
+            }
+        }
     }
 
     async fn caller(&self, request: &HttpRequest, only_queries: bool) -> Result<Caller, ApiError> {

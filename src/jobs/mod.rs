@@ -31,6 +31,7 @@ pub use self::back_off::BackOff;
 pub use self::enqueue::{New, enqueue};
 pub use self::registry::Registry;
 pub use self::runner::{Pace, Runner};
+pub use self::store::forget_dead;
 use crate::typed_id;
 
 typed_id!(JobId, "job");

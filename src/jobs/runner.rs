@@ -57,6 +57,21 @@ pub struct Runner {
     pace: Pace,
 }
 
+/// Waits for something while jobs run on: what holds their leases must not rest meanwhile.
+async fn beside<T>(
+    running: &mut FuturesUnordered<BoxFuture<'_, ()>>,
+    awaited: impl Future<Output = T>,
+) -> T {
+    let mut awaited = std::pin::pin!(awaited);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut awaited => return done,
+            Some(()) = running.next() => {}
+        }
+    }
+}
+
 impl Runner {
     pub fn new(registry: Registry, metrics: Arc<Metrics>) -> Self {
         Self::with_pace(registry, metrics, Pace::default())
@@ -81,11 +96,11 @@ impl Runner {
             loop {
                 let announced = db.announced();
                 let next = tokio::select! {
-                    next = self.look(db, &mut state) => next,
+                    next = beside(&mut running, self.look(db, &mut state)) => next,
                     () = stop.cancelled() => return,
                 };
                 let free = (self.pace.at_once as usize).saturating_sub(running.len());
-                let taken = self.take(db, free, &mut state).await;
+                let taken = beside(&mut running, self.take(db, free, &mut state)).await;
                 let more = taken.len() == free;
                 let taken_at = Instant::now();
                 for taken in taken {

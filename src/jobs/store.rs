@@ -177,11 +177,12 @@ pub struct Queue {
 
 pub async fn queue(db: &Db) -> Result<Queue, Error> {
     let read = Statement::<(BigInt, BigInt, BigInt, BigInt, Double)>::new(
+        // The dead by an index of their own: there may be many of them, and they are nobody's hurry.
         "select count(*) filter (where state = 'READY' and due_at <= now()), \
          count(*) filter (where state = 'READY' and due_at > now()), \
-         count(*) filter (where state = 'RUNNING'), count(*) filter (where state = 'DEAD'), \
-         coalesce(extract(epoch from now() - min(due_at) filter (where state <> 'DEAD' and due_at <= now())), 0)::float8 \
-         from jobs",
+         count(*) filter (where state = 'RUNNING'), (select count(*) from jobs where state = 'DEAD'), \
+         coalesce(extract(epoch from now() - min(due_at) filter (where due_at <= now())), 0)::float8 \
+         from jobs where state <> 'DEAD'",
     );
     let rows: Vec<(i64, i64, i64, i64, f64)> = db.load(Freshness::Current, &read).await?;
     let queue = |(due, resting, running, dead, oldest)| Queue {
@@ -192,4 +193,17 @@ pub async fn queue(db: &Db) -> Result<Queue, Error> {
         oldest,
     };
     Ok(rows.into_iter().next().map(queue).unwrap_or_default())
+}
+
+/// Deletes some of those that died so long ago; how many. What they were about stands in their payload, and nobody looks
+/// for it any more.
+pub async fn forget_dead(db: &Db, after: Duration, most: u32) -> Result<usize, Error> {
+    let write = Statement::<()>::new(
+        "delete from jobs where id in (select id from jobs where state = 'DEAD' and died_at < now() - make_interval(secs => ",
+    )
+    .bind::<Double, _>(after.as_secs_f64())
+    .text(") order by died_at limit ")
+    .number(most)
+    .text(")");
+    db.execute(&write).await
 }

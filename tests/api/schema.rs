@@ -43,7 +43,10 @@ async fn the_standard_introspection_tells_all_that_is_served() {
         .iter()
         .map(|ty| &ty["name"])
         .collect();
-    assert_eq!(possible, ["Album", "Artist", "Track"]);
+    assert_eq!(
+        possible,
+        ["Account", "Album", "Artist", "Session", "Track", "User"]
+    );
     let fields = named("Query")["fields"].as_array().unwrap();
     let tracks = fields
         .iter()

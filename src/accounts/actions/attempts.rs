@@ -118,6 +118,21 @@ impl Accounts {
         Ok(until.filter(|until| *until > now))
     }
 
+    /// Whatever could not be done for a reason of ours was no failure. If this can't be told either, it stays counted.
+    pub(in crate::accounts) async fn unless_ours<T>(
+        &self,
+        attempt: &Attempt,
+        done: Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        if let Err(Fault::Unavailable(_) | Fault::Database(_) | Fault::Internal(_)) = &done {
+            let taken = store::take_back(&self.app.db, attempt.subject, attempt.locked_until).await;
+            if let Err(error) = taken {
+                tracing::warn!(%error, "an attempt that was not made stays counted");
+            }
+        }
+        done
+    }
+
     /// The password was wrong. If that locked the address, whoever has it is told, once.
     pub(in crate::accounts) async fn failed(
         &self,

@@ -22,6 +22,9 @@ impl Accounts {
         let email = parse_email(email, "email")?;
         quotas::charge(app, quotas::RESETS_BY_ADDRESS, &client.limit_key).await?;
         quotas::charge(app, quotas::RESETS_OF_ACCOUNT, &email.key()).await?;
+        if !self.may_mail("password reset", &email.key()).await? {
+            return Ok(());
+        }
         let now = app.clock.now();
         let new =
             self.new_mailed_token(MailPurpose::ResetPassword, now + lifetimes::PASSWORD_RESET);
@@ -63,6 +66,7 @@ impl Accounts {
             .await?;
         // Who reads the mail has shown who they are; the guesses of others need not keep them out.
         store::forgive(&mut tx, attempts::of_address(&account.email_key)).await?;
+        store::void_tokens(&mut tx, account.id, MailPurpose::ResetPassword).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -78,6 +82,9 @@ impl Accounts {
         let email = EmailAddress::parse(&account.email).ok();
         let name = &account.display_name;
         let password = self.new_password(new_password, email.as_ref(), name, "newPassword")?;
+        // Each costs as much as two sign-ins.
+        let whose = account.id.to_string();
+        quotas::charge(&self.app, quotas::PASSWORD_CHANGES, &whose).await?;
         let (kept, attempt) = self
             .check_password(
                 account,
@@ -106,7 +113,8 @@ impl Accounts {
         Ok(())
     }
 
-    /// Whoever knew the old password is out, and so is what they asked for.
+    /// Whoever knew the old password is out, and so is what they asked for. Links to set a new one go on to count: who reads
+    /// the mail comes before who knows the password.
     async fn set_password(
         &self,
         tx: &mut Tx<'_>,
@@ -119,9 +127,7 @@ impl Accounts {
         store::set_password(tx, account.id, password_hash, now).await?;
         store::end_sessions(tx, account.id, but, Ending::PasswordChanged, now).await?;
         store::forget_devices(tx, account.id, 0).await?;
-        for purpose in [MailPurpose::ResetPassword, MailPurpose::ChangeEmail] {
-            store::void_tokens(tx, account.id, purpose).await?;
-        }
+        store::void_tokens(tx, account.id, MailPurpose::ChangeEmail).await?;
         let mail = AccountMail::PasswordChanged {
             account: account.id,
             what: client.circumstances(now),

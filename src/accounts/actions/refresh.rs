@@ -155,15 +155,7 @@ impl Accounts {
         let Some(presented) = self.presented(Some(refresh)) else {
             return Ok(None);
         };
-        let now = self.app.clock.now();
-        let family = store::family(&self.app.db, presented.session()).await?;
-        let is_right = family.is_some_and(|family| {
-            let hash = presented.hash();
-            family.is_usable(now)
-                && family.by_cookie
-                && (family.token_hash[..] == hash[..]
-                    || family.previous_hash.as_deref() == Some(&hash[..]))
-        });
+        let is_right = self.goes_on_by(&presented, true).await?;
         Ok(is_right.then(|| Csrf::mint(&self.keys, presented.session()).into()))
     }
 }

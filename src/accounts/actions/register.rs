@@ -58,6 +58,10 @@ impl Accounts {
         quotas::charge(app, quotas::REGISTRATIONS, &client.limit_key).await?;
         let password_hash = self.passwords.hash(password).await?;
         let now = app.clock.now();
+        // An address that had enough mails gets no more, so what was mailed before must go on to count.
+        if !self.may_mail("verification", &email.key()).await? {
+            return Ok(());
+        }
         let mut tx = app.db.begin().await?;
         let new = NewAccount {
             id: AccountId(Uuid::now_v7()),
@@ -67,6 +71,8 @@ impl Accounts {
             password_hash: password_hash.as_str().to_owned(),
         };
         store::open_account(&mut tx, new, now).await?;
+        // Else a link that was mailed for another password would confirm this one.
+        store::void_verifications(&mut tx, &email.key()).await?;
         self.mail_verification(&mut tx, &email.key(), client, now)
             .await?;
         tx.commit().await?;
@@ -82,12 +88,24 @@ impl Accounts {
             &client.limit_key,
         )
         .await?;
+        if !self.may_mail("verification", &email.key()).await? {
+            return Ok(());
+        }
         let now = self.app.clock.now();
         let mut tx = self.app.db.begin().await?;
         self.mail_verification(&mut tx, &email.key(), client, now)
             .await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Whether an address may get another mail of a kind; then this counts as one.
+    pub(in crate::accounts) async fn may_mail(
+        &self,
+        kind: &str,
+        email_key: &str,
+    ) -> Result<bool, Fault> {
+        quotas::fits(&self.app, quotas::MAILS, &format!("{kind} {email_key}")).await
     }
 
     /// Whether the address has an account that waits, has one in use, or has none, is found out when the mail is written.

@@ -20,39 +20,49 @@ impl Accounts {
     ) -> Result<bool, Fault> {
         let now = self.app.clock.now();
         let mut sessions = Vec::new();
-        if let Actor::SignedIn(principal) = actor {
-            sessions.push(principal.session);
+        if let Actor::SignedIn(_) = actor {
+            // Whoever was handed a narrowed token does not end the session that it came from.
+            sessions.push(actor.in_session()?.session);
         }
-        let of_token = refresh_token
-            .and_then(|text| RefreshToken::parse(&self.keys, text.expose_secret()))
-            .map(|token| (token, false));
-        let of_cookie = self
-            .presented(client.cookies.refresh.as_ref())
-            .map(|token| (token, true));
-        if let Some((token, _)) = &of_cookie {
+        if let Some(token) = refresh_token
+            && let Some(token) = RefreshToken::parse(&self.keys, token.expose_secret())
+            && self.goes_on_by(&token, false).await?
+        {
+            sessions.push(token.session());
+        }
+        // One that no longer signs anybody in can be cleared by whoever may call.
+        let clears_cookies = client.cookies.refresh.is_some() && client.csrf.origin_is_allowed;
+        if let Some(token) = self.presented(client.cookies.refresh.as_ref())
+            && self.goes_on_by(&token, true).await?
+        {
             self.check_csrf(token.session(), client)?;
+            sessions.push(token.session());
         }
-        let clears_cookies = of_cookie.is_some();
-        for (token, by_cookie) in [of_token, of_cookie].into_iter().flatten() {
-            let family = store::family(&self.app.db, token.session()).await?;
-            let hash = token.hash();
-            let is_right = family.is_some_and(|family| {
-                family.by_cookie == by_cookie
-                    && (family.token_hash[..] == hash[..]
-                        || family.previous_hash.as_deref() == Some(&hash[..]))
-            });
-            if is_right && !sessions.contains(&token.session()) {
-                sessions.push(token.session());
-            }
-        }
-        if !sessions.is_empty() {
+        sessions.sort_unstable();
+        sessions.dedup();
+        for session in sessions {
             let mut tx = self.app.db.begin().await?;
-            for session in sessions {
-                store::end_session(&mut tx, session, None, Ending::SignedOut, now).await?;
-            }
+            store::end_session(&mut tx, session, None, Ending::SignedOut, now).await?;
             tx.commit().await?;
         }
         Ok(clears_cookies)
+    }
+
+    /// Whether a refresh token is its session's newest, or the one before.
+    pub(super) async fn goes_on_by(
+        &self,
+        token: &RefreshToken,
+        by_cookie: bool,
+    ) -> Result<bool, Fault> {
+        let now = self.app.clock.now();
+        let family = store::family(&self.app.db, token.session()).await?;
+        let hash = token.hash();
+        Ok(family.is_some_and(|family| {
+            family.is_usable(now)
+                && family.by_cookie == by_cookie
+                && (family.token_hash[..] == hash[..]
+                    || family.previous_hash.as_deref() == Some(&hash[..]))
+        }))
     }
 
     /// Ends one session of the caller.
@@ -85,6 +95,8 @@ impl Accounts {
         let but = (!include_current).then_some(principal.session);
         let mut tx = self.app.db.begin().await?;
         let account = principal.account.id;
+        // As all do that end several: in differing orders they could wait for each other.
+        store::hold_account(&mut tx, account).await?;
         let ended = store::end_sessions(&mut tx, account, but, Ending::Revoked, now).await?;
         tx.commit().await?;
         Ok(ended)

@@ -13,7 +13,7 @@ use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::{self, AccountMail};
 use crate::accounts::model::{Account, SessionId, Status};
-use crate::accounts::password::PasswordHash;
+use crate::accounts::password::{PasswordHash, Verified};
 use crate::accounts::secret::{Csrf, Device, RefreshToken};
 use crate::accounts::store::{self, NewSession};
 use crate::accounts::{Accounts, lifetimes, quotas};
@@ -78,14 +78,34 @@ impl Accounts {
         let stored = facts.as_ref();
         let stored = stored.map(|(_, hash, _)| PasswordHash::stored(hash.as_str()));
         let password = input.password.expose_secret();
-        let mut verified = self.passwords.verify(password, stored.as_ref()).await?;
-        let Some((account, mut kept, _)) = facts.filter(|_| verified.matches) else {
+        let verified = self.passwords.verify(password, stored.as_ref()).await;
+        let verified = self
+            .unless_ours(&attempt, verified.map_err(Fault::from))
+            .await?;
+        let Some((account, kept, _)) = facts.filter(|_| verified.matches) else {
             self.failed(&attempt, &email_key, client).await?;
             return Err(wrong().into());
         };
-        // As it is now: the password may have been changed, or the account suspended, while this one was compared.
+        let device = shown.zip(device);
+        let admitted = self
+            .admit(&attempt, (account, kept), verified, device, &input, client)
+            .await;
+        self.unless_ours(&attempt, admitted).await
+    }
+
+    /// The password was right a moment ago: signs in to the account as it is now. The password may have been changed, or
+    /// the account suspended, while it was compared.
+    async fn admit(
+        &self,
+        attempt: &Attempt,
+        (account, mut kept): (Account, String),
+        mut verified: Verified,
+        device: Option<(Device, Uuid)>,
+        input: &SignIn,
+        client: &Client,
+    ) -> Result<SignedIn, Fault> {
         let (mut tx, account) = loop {
-            let mut tx = app.db.begin().await?;
+            let mut tx = self.app.db.begin().await?;
             let held = store::hold_account(&mut tx, account.id).await?;
             let (account, hash) = match held {
                 Some((account, hash)) if hash == kept => break (tx, account),
@@ -97,10 +117,11 @@ impl Accounts {
             };
             tx.rollback().await?;
             // It may be the same password still, in a better hash.
+            let password = input.password.expose_secret();
             let stored = PasswordHash::stored(hash.as_str());
             verified = self.passwords.verify(password, Some(&stored)).await?;
             if !verified.matches {
-                self.failed(&attempt, &account.email_key, client).await?;
+                self.failed(attempt, &account.email_key, client).await?;
                 return Err(wrong().into());
             }
             kept = hash;
@@ -114,7 +135,7 @@ impl Accounts {
             store::renew_hash(&mut tx, account.id, renewed.as_str()).await?;
         }
         let signed_in = self
-            .begin_session(&mut tx, account, shown.zip(device), &input, client)
+            .begin_session(&mut tx, account, device, input, client)
             .await?;
         tx.commit().await?;
         Ok(signed_in)
@@ -162,9 +183,11 @@ impl Accounts {
             None => {
                 let token = Device::random();
                 let agent = client.user_agent.clone();
-                let is_first = store::add_device(tx, account.id, token.hash(), agent, now).await?;
+                store::add_device(tx, account.id, token.hash(), agent, now).await?;
                 store::forget_devices(tx, account.id, lifetimes::MOST_DEVICES).await?;
-                if !is_first {
+                // Nobody needs to hear of their first. That no device is known says nothing: they are forgotten when a
+                // password is changed, and then a thief's is to be told of all the more.
+                if store::had_other_sessions(tx, account.id, session).await? {
                     jobs::mail(tx, &AccountMail::NewDevice { session }, client).await?;
                 }
                 token.text()
@@ -243,6 +266,9 @@ impl Accounts {
         let verified = self
             .passwords
             .verify(password.expose_secret(), Some(&stored))
+            .await;
+        let verified = self
+            .unless_ours(&attempt, verified.map_err(Fault::from))
             .await?;
         if !verified.matches {
             self.failed(&attempt, &account.email_key, client).await?;

@@ -1,5 +1,7 @@
 //! Following a mailed link that is about an address: it is confirmed, changed, or changed back.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -8,9 +10,10 @@ use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::{self, AccountMail};
 use crate::accounts::model::MailPurpose;
 use crate::accounts::model::{Account, Ending, Status};
+use crate::accounts::password::PasswordHash;
 use crate::accounts::secret::Mailed;
 use crate::accounts::store::{self, MailedToken};
-use crate::accounts::{Accounts, quotas};
+use crate::accounts::{Accounts, lifetimes, quotas};
 use crate::db::Tx;
 
 /// The constraint that keeps an address to one account.
@@ -32,6 +35,7 @@ impl Accounts {
         let now = self.app.clock.now();
         let found = store::peek_token(&self.app.db, hash, now).await?;
         let (token, _) = found.ok_or_else(unknown)?;
+        let unknown_to_all = self.password_for_nobody(&token).await?;
         let mut tx = self.app.db.begin().await?;
         // The account first, as all do that change it: who took the token first could wait for each other.
         let held = store::hold_account(&mut tx, token.account_id).await?;
@@ -39,8 +43,12 @@ impl Accounts {
         let done = match (taken, held) {
             (Some(token), Some((account, _))) => match token.purpose {
                 MailPurpose::Verify => confirm(&mut tx, &token, &account, client, now).await?,
-                MailPurpose::ChangeEmail => change(&mut tx, &token, &account, now).await?,
-                MailPurpose::UndoEmail => undo(&mut tx, &token, now).await?,
+                MailPurpose::ChangeEmail => change(&mut tx, &token, &account, client, now).await?,
+                MailPurpose::UndoEmail => {
+                    let password = unknown_to_all.as_ref();
+                    self.undo(&mut tx, &token, &account, password, client, now)
+                        .await?
+                }
                 // Not used up: it stays good for what it is for.
                 MailPurpose::ResetPassword => false,
             },
@@ -52,6 +60,64 @@ impl Accounts {
         }
         tx.commit().await?;
         Ok(())
+    }
+
+    /// For an undo, which takes away the password of whoever asked for the change; made before anything is held.
+    async fn password_for_nobody(
+        &self,
+        token: &MailedToken,
+    ) -> Result<Option<PasswordHash>, Fault> {
+        if token.purpose != MailPurpose::UndoEmail {
+            return Ok(None);
+        }
+        let random = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
+        let random = self.new_password(&random.into(), None, "", "token")?;
+        Ok(Some(self.passwords.hash(random).await?))
+    }
+
+    /// The address is, or stays, the old one. Whoever asked for the change knew the password, so nobody stays signed in, the
+    /// password is nobody's, and no link of theirs counts; links that went out before are the owner's. The way back is
+    /// mailed to the address.
+    async fn undo(
+        &self,
+        tx: &mut Tx<'_>,
+        token: &MailedToken,
+        before: &Account,
+        password: Option<&PasswordHash>,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<bool, Fault> {
+        let account = token.account_id;
+        // Else whoever took the account could hold it by beginning another with the address.
+        store::drop_unconfirmed(tx, &token.email_key).await?;
+        if !set_address(tx, token, now).await? {
+            return Ok(false);
+        }
+        store::void_tokens(tx, account, MailPurpose::ChangeEmail).await?;
+        store::void_tokens(tx, account, MailPurpose::ResetPassword).await?;
+        store::void_tokens_since(tx, account, MailPurpose::UndoEmail, token.created_at).await?;
+        store::end_sessions(tx, account, None, Ending::AddressRestored, now).await?;
+        store::forget_devices(tx, account, 0).await?;
+        if let Some(password) = password {
+            store::set_password(tx, account, password.as_str(), now).await?;
+        }
+        let what = client.circumstances(now);
+        if before.email_key != token.email_key {
+            let mail = AccountMail::AddressChanged {
+                account,
+                email: before.email.clone(),
+                what: what.clone(),
+            };
+            jobs::mail(tx, &mail, client).await?;
+        }
+        let new =
+            self.new_mailed_token(MailPurpose::ResetPassword, now + lifetimes::PASSWORD_RESET);
+        let reset = new.id;
+        let address = (token.email.as_str(), token.email_key.as_str());
+        store::add_token(tx, new, account, address, now).await?;
+        let mail = AccountMail::PasswordReset { token: reset, what };
+        jobs::mail(tx, &mail, client).await?;
+        Ok(true)
     }
 }
 
@@ -77,6 +143,7 @@ async fn change(
     tx: &mut Tx<'_>,
     token: &MailedToken,
     account: &Account,
+    client: &Client,
     now: DateTime<Utc>,
 ) -> Result<bool, Fault> {
     if account.status != Status::Active {
@@ -85,35 +152,30 @@ async fn change(
     store::drop_unconfirmed(tx, &token.email_key).await?;
     // What was mailed to the old address is not for whoever reads its mail from now on.
     store::void_tokens(tx, account.id, MailPurpose::ResetPassword).await?;
-    match store::set_address(tx, account.id, &token.email, &token.email_key, now).await {
+    if !set_address(tx, token, now).await? {
+        return Ok(false);
+    }
+    let mail = AccountMail::AddressChanged {
+        account: account.id,
+        email: account.email.clone(),
+        what: client.circumstances(now),
+    };
+    jobs::mail(tx, &mail, client).await?;
+    Ok(true)
+}
+
+/// False where somebody else has the address by now; which whoever asks would not be told either.
+async fn set_address(
+    tx: &mut Tx<'_>,
+    token: &MailedToken,
+    now: DateTime<Utc>,
+) -> Result<bool, Fault> {
+    let (email, email_key) = (&token.email, &token.email_key);
+    match store::set_address(tx, token.account_id, email, email_key, now).await {
         Ok(changed) => Ok(changed == 1),
-        // Somebody else has it by now; which they would not be told either.
         Err(error) if error.constraint() == Some(ADDRESS_IS_UNIQUE) => Ok(false),
         Err(error) => Err(error.into()),
     }
-}
-
-/// The address is, or stays, the old one. Whoever asked for the change knew the password, so nobody stays signed in, and
-/// no link of theirs counts.
-async fn undo(tx: &mut Tx<'_>, token: &MailedToken, now: DateTime<Utc>) -> Result<bool, Fault> {
-    let account = token.account_id;
-    // Else whoever took the account could hold it by beginning another with the address.
-    store::drop_unconfirmed(tx, &token.email_key).await?;
-    match store::set_address(tx, account, &token.email, &token.email_key, now).await {
-        Ok(_) => {}
-        Err(error) if error.constraint() == Some(ADDRESS_IS_UNIQUE) => return Ok(false),
-        Err(error) => return Err(error.into()),
-    }
-    for purpose in [
-        MailPurpose::ChangeEmail,
-        MailPurpose::UndoEmail,
-        MailPurpose::ResetPassword,
-    ] {
-        store::void_tokens(tx, account, purpose).await?;
-    }
-    store::end_sessions(tx, account, None, Ending::AddressRestored, now).await?;
-    store::forget_devices(tx, account, 0).await?;
-    Ok(true)
 }
 
 fn unknown() -> Mistake {

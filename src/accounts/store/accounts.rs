@@ -264,6 +264,8 @@ pub async fn install_account(
     .bind::<Timestamptz, _>(now)
     .text(
         ") on conflict (email_key) do update set password_hash = excluded.password_hash, \
+         email = case a.status when 'UNVERIFIED' then excluded.email else a.email end, \
+         display_name = case a.status when 'UNVERIFIED' then excluded.display_name else a.display_name end, \
          roles = array(select distinct unnest(a.roles || excluded.roles) order by 1), status = 'ACTIVE', \
          email_verified_at = coalesce(a.email_verified_at, excluded.email_verified_at), updated_at = excluded.updated_at",
     )

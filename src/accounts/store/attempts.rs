@@ -73,6 +73,17 @@ pub async fn forgive(tx: &mut Tx<'_>, subject: Hash) -> Result<usize, Error> {
     tx.execute(&write).await
 }
 
+/// An attempt that was counted and not made: it was no failure, and the lock that it led to is none.
+pub async fn take_back(db: &Db, subject: Hash, locked_until: LockedUntil) -> Result<usize, Error> {
+    let write = Statement::<()>::new(
+        "update sign_in_failures set failures = failures - 1, locked_until = nullif(locked_until, ",
+    )
+    .bind::<Nullable<Timestamptz>, _>(locked_until)
+    .text(") where failures > 0 and subject = ")
+    .bind::<Binary, _>(subject.to_vec());
+    db.execute(&write).await
+}
+
 /// Whether somebody is to be told of a lock: the first who asks is.
 pub async fn tell_lock(tx: &mut Tx<'_>, subject: Hash) -> Result<bool, Error> {
     let write = Statement::<()>::new(

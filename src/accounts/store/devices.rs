@@ -1,5 +1,5 @@
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Binary, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::Hash;
@@ -22,33 +22,30 @@ pub async fn touch_device(
     tx.execute(&write).await
 }
 
-/// Gets to know a device. Whether it is the first one of its account.
+/// Gets to know a device.
 pub async fn add_device(
     tx: &mut Tx<'_>,
     account: AccountId,
     token_hash: Hash,
     user_agent: Option<String>,
     now: DateTime<Utc>,
-) -> Result<bool, Error> {
-    let write = Statement::<Bool>::new("with known as (select 1 from known_devices where account_id = ")
-        .bind::<SqlUuid, _>(account)
-        .text(
-            " limit 1), added as (insert into known_devices (id, account_id, token_hash, user_agent, created_at, \
-             last_used_at) values (",
-        )
-        .bind::<SqlUuid, _>(Uuid::now_v7())
-        .text(", ")
-        .bind::<SqlUuid, _>(account)
-        .text(", ")
-        .bind::<Binary, _>(token_hash.to_vec())
-        .text(", ")
-        .bind::<Nullable<Text>, _>(user_agent)
-        .text(", ")
-        .bind::<Timestamptz, _>(now)
-        .text(", ")
-        .bind::<Timestamptz, _>(now)
-        .text(") returning 1) select not exists (select from known) from added");
-    Ok(tx.first(&write).await?.unwrap_or(false))
+) -> Result<usize, Error> {
+    let write = Statement::<()>::new(
+        "insert into known_devices (id, account_id, token_hash, user_agent, created_at, last_used_at) values (",
+    )
+    .bind::<SqlUuid, _>(Uuid::now_v7())
+    .text(", ")
+    .bind::<SqlUuid, _>(account)
+    .text(", ")
+    .bind::<Binary, _>(token_hash.to_vec())
+    .text(", ")
+    .bind::<Nullable<Text>, _>(user_agent)
+    .text(", ")
+    .bind::<Timestamptz, _>(now)
+    .text(", ")
+    .bind::<Timestamptz, _>(now)
+    .text(")");
+    tx.execute(&write).await
 }
 
 /// Forgets the devices of an account beyond so many, those first that were not used for longest.

@@ -28,8 +28,8 @@ pub struct NewMailedToken {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Makes a token for the account of an address, if there is one of such a status; tokens of its kind that went out
-/// before no longer count. One statement, whether or not there is an account.
+/// Makes a token for the account of an address, if there is one of such a status. One statement, whether or not there is
+/// an account.
 pub async fn add_token_by_address(
     tx: &mut Tx<'_>,
     new: NewMailedToken,
@@ -37,29 +37,34 @@ pub async fn add_token_by_address(
     for_unverified: bool,
     now: DateTime<Utc>,
 ) -> Result<usize, Error> {
-    let write = Statement::<()>::new("with a as (select id, email, email_key from accounts where email_key = ")
-        .bind::<Text, _>(email_key.to_owned())
-        .text(match for_unverified {
-            true => " and status = 'UNVERIFIED'",
-            false => " and status in ('ACTIVE', 'SUSPENDED')",
-        })
-        // The account first, as all do that change what is its own: else they could wait for each other.
-        .text(" for no key update), older as (delete from mailed_tokens t using a where t.account_id = a.id and t.purpose = ")
-        .bind::<Text, _>(new.purpose.as_str().to_owned())
-        .text(
-            ") insert into mailed_tokens (id, account_id, purpose, token_hash, email, email_key, created_at, expires_at) \
-             select ",
-        )
-        .bind::<SqlUuid, _>(new.id)
-        .text("::uuid, a.id, ")
-        .bind::<Text, _>(new.purpose.as_str().to_owned())
-        .text("::text, ")
-        .bind::<Binary, _>(new.token_hash.to_vec())
-        .text("::bytea, a.email, a.email_key, ")
-        .bind::<Timestamptz, _>(now)
-        .text("::timestamptz, ")
-        .bind::<Timestamptz, _>(new.expires_at)
-        .text("::timestamptz from a");
+    let write = Statement::<()>::new(
+        "insert into mailed_tokens (id, account_id, purpose, token_hash, email, email_key, created_at, expires_at) select ",
+    )
+    .bind::<SqlUuid, _>(new.id)
+    .text("::uuid, a.id, ")
+    .bind::<Text, _>(new.purpose.as_str().to_owned())
+    .text("::text, ")
+    .bind::<Binary, _>(new.token_hash.to_vec())
+    .text("::bytea, a.email, a.email_key, ")
+    .bind::<Timestamptz, _>(now)
+    .text("::timestamptz, ")
+    .bind::<Timestamptz, _>(new.expires_at)
+    .text("::timestamptz from accounts a where a.email_key = ")
+    .bind::<Text, _>(email_key.to_owned())
+    .text(match for_unverified {
+        true => " and a.status = 'UNVERIFIED'",
+        false => " and a.status in ('ACTIVE', 'SUSPENDED')",
+    });
+    tx.execute(&write).await
+}
+
+/// Tokens that went to an address which is not confirmed no longer count. One statement, whether or not there are any.
+pub async fn void_verifications(tx: &mut Tx<'_>, email_key: &str) -> Result<usize, Error> {
+    let write = Statement::<()>::new(
+        "delete from mailed_tokens t using accounts a where t.account_id = a.id and t.purpose = 'VERIFY' \
+         and a.status = 'UNVERIFIED' and a.email_key = ",
+    )
+    .bind::<Text, _>(email_key.to_owned());
     tx.execute(&write).await
 }
 
@@ -103,6 +108,22 @@ pub async fn void_tokens(
         .bind::<SqlUuid, _>(account)
         .text(" and purpose = ")
         .bind::<Text, _>(purpose.as_str().to_owned());
+    tx.execute(&write).await
+}
+
+/// Tokens of a kind that were made since a time no longer count; those of before do.
+pub async fn void_tokens_since(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    purpose: MailPurpose,
+    since: DateTime<Utc>,
+) -> Result<usize, Error> {
+    let write = Statement::<()>::new("delete from mailed_tokens where account_id = ")
+        .bind::<SqlUuid, _>(account)
+        .text(" and purpose = ")
+        .bind::<Text, _>(purpose.as_str().to_owned())
+        .text(" and created_at >= ")
+        .bind::<Timestamptz, _>(since);
     tx.execute(&write).await
 }
 

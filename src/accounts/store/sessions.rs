@@ -54,6 +54,20 @@ pub async fn begin_session(
     tx.execute(&write).await
 }
 
+/// Whether an account was ever signed in to but by this session, as far as is remembered.
+pub async fn had_other_sessions(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    but: SessionId,
+) -> Result<bool, Error> {
+    let read = Statement::<Bool>::new("select exists (select from sessions where account_id = ")
+        .bind::<SqlUuid, _>(account)
+        .text(" and id <> ")
+        .bind::<SqlUuid, _>(but)
+        .text(")");
+    Ok(tx.first(&read).await?.unwrap_or(false))
+}
+
 /// Ends what an account has beyond so many sessions, those first that were idle longest.
 pub async fn end_beyond(
     tx: &mut Tx<'_>,
@@ -63,7 +77,9 @@ pub async fn end_beyond(
 ) -> Result<Vec<Session>, Error> {
     let write = Statement::<SessionSql>::new("update sessions s set ended_at = ")
         .bind::<Timestamptz, _>(now)
-        .text(", ended_because = 'TOO_MANY' where s.id in (select id from sessions where ended_at is null and account_id = ")
+        .text(", ended_because = ")
+        .bind::<Text, _>(Ending::TooMany.as_str().to_owned())
+        .text(" where s.id in (select id from sessions where ended_at is null and account_id = ")
         .bind::<SqlUuid, _>(account)
         .text(" and expires_at > ")
         .bind::<Timestamptz, _>(now)

@@ -35,19 +35,32 @@ const MARKUP_POLICY: HeaderValue = HeaderValue::from_static(
      img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
 );
 
-/// Where the mails are, and under which name besides this machine's own they may be read.
+/// Where the mails are.
 pub struct MailPages {
     folder: PathBuf,
-    host: String,
+}
+
+/// Whether a host's name is one of this machine's own, which nobody can point elsewhere.
+fn is_this_machine(host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 impl MailPages {
     /// Nothing where mails are sent, or people who can't read each other's mail may call.
     pub fn of(config: &Config) -> Option<Self> {
-        let here = config.environment == Environment::Development && config.smtp_url.is_none();
+        // A name in a request is whatever its sender wrote: who can't reach the address can't write any.
+        let is_alone = config.listen.ip().is_loopback()
+            && config.public_url.host_str().is_some_and(is_this_machine);
+        let here =
+            config.environment == Environment::Development && config.smtp_url.is_none() && is_alone;
         here.then(|| Self {
             folder: config.data_dir.join("mail"),
-            host: config.public_url.host_str().unwrap_or_default().to_owned(),
         })
     }
 
@@ -100,14 +113,7 @@ impl MailPages {
             },
             _ => return false,
         };
-        let host = host.trim_end_matches('.').to_ascii_lowercase();
-        host == "localhost"
-            || host.ends_with(".localhost")
-            || host == self.host
-            || host
-                .trim_matches(['[', ']'])
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|address| address.is_loopback())
+        is_this_machine(&host)
     }
 
     async fn letter(&self, request: &Request) -> poem::Result<Option<Letter>> {
@@ -221,7 +227,6 @@ mod tests {
     async fn ask(folder: &Folder, path: &str, host: &str, accept: &str) -> Answer {
         let pages = MailPages {
             folder: folder.0.clone(),
-            host: "dev.example.com".into(),
         };
         let mut request = Request::builder()
             .uri_str(path)
@@ -322,7 +327,6 @@ mod tests {
             "127.0.0.1:8000",
             "127.1.2.3",
             "[::1]:8000",
-            "dev.example.com:8000",
         ] {
             let answer = ask(&folder, "/dev/mail", host, "*/*").await;
             assert_eq!(answer.status, StatusCode::OK, "{host}");
@@ -330,6 +334,7 @@ mod tests {
         for host in [
             "",
             "evil.example",
+            "dev.example.com:8000",
             "localhost.evil.example",
             "evil-localhost",
             "127.0.0.1.evil.example",
