@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const STEPS: usize = 120;
+const STEPS: usize = 200;
 const PASSWORDS: [&str; 3] = [PASSWORD, NEW_PASSWORD, WRONG];
 const MOST_SESSIONS: usize = 10;
 
@@ -27,6 +27,14 @@ impl Dice {
 
     fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
+    }
+
+    /// One of the last few, which are in use still, more often than any.
+    fn late(&mut self, count: usize) -> usize {
+        match self.below(4) {
+            0 => self.below(count),
+            _ => count - 1 - self.below(count.min(5)),
+        }
     }
 
     fn one_of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
@@ -130,7 +138,19 @@ impl World {
             87..92 => self.change_password().await,
             92..94 => self.revoke_others().await,
             _ => {
-                let times = [3, 3, 20, 16 * 60, 50 * 60, 13 * 60 * 60];
+                // Mostly so little that what was done before still matters.
+                let times = [
+                    3,
+                    3,
+                    3,
+                    20,
+                    20,
+                    20,
+                    16 * 60,
+                    50 * 60,
+                    13 * 60 * 60,
+                    50 * 60 * 60,
+                ];
                 let seconds = *self.dice.one_of(&times).unwrap();
                 println!("{seconds} s pass");
                 wait(&self.app, TimeDelta::seconds(seconds));
@@ -180,7 +200,10 @@ impl World {
         let others: Vec<_> = others.flatten().collect();
         let token = match self.dice.below(10) {
             0..6 => self.dice.one_of(&live).map(|(token, _)| token.clone()),
-            6..8 => self.dice.one_of(&self.spent).cloned(),
+            6..8 if !self.spent.is_empty() => {
+                let at = self.dice.late(self.spent.len());
+                Some(self.spent[at].clone())
+            }
             8 => self.dice.one_of(&others).map(|(token, _)| token.clone()),
             _ => None,
         };
@@ -261,10 +284,10 @@ impl World {
 
     /// Any refresh token that there ever was, a live one more often than others, or none at all; with its session.
     fn refresh_token(&mut self) -> (String, Option<usize>) {
-        let Some(at) = (!self.sessions.is_empty()).then(|| self.dice.below(self.sessions.len()))
-        else {
+        if self.sessions.is_empty() {
             return ("emr_none".to_owned(), None);
-        };
+        }
+        let at = self.dice.late(self.sessions.len());
         let session = &self.sessions[at];
         let token = match self.dice.below(20) {
             0..11 => Some(session.live.clone()),
@@ -473,7 +496,7 @@ impl World {
         if self.sessions.is_empty() {
             return None;
         }
-        let at = self.dice.below(self.sessions.len());
+        let at = self.dice.late(self.sessions.len());
         let session = &self.sessions[at];
         let of = match self.dice.below(3) {
             0 => self.dice.below(session.access.len()),
@@ -543,7 +566,7 @@ async fn no_requests_in_any_order_open_what_was_not_given() {
     let mut world = World::new(seed).await;
     for _ in 0..STEPS {
         world.step().await;
-        world.check(2).await;
+        world.check(4).await;
     }
     world.check(60).await;
     let signed_in = world.sessions.len();

@@ -85,7 +85,7 @@ async fn who_signs_in_or_out_may_bring_a_stale_token() {
     let session = app.sign_in("ana@example.org").await;
     wait(&app, TimeDelta::minutes(16));
     let stale = Some(session.access.as_str());
-    let input = login_input("ana@example.org", RIGHT, json!({}));
+    let input = login_input(&session.email, RIGHT, json!({}));
     assert_eq!(mistakes(&payload(&app, stale, LOGIN, input).await), NONE);
     let token = json!({ "refreshToken": session.refresh });
     let refreshed = payload(&app, stale, REFRESH, token).await;
