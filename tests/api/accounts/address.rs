@@ -158,12 +158,16 @@ async fn the_old_address_takes_it_back_before_and_after() {
             let refused = reset(&app, token, NEW_PASSWORD).await;
             assert_eq!(mistakes(&refused), ["INVALID_TOKEN token"]);
         }
-        assert!(!has_password(&app, NEW, RIGHT).await);
-        let access = app.sign_in(OLD).await.access;
-        assert_eq!(addresses(&app, &access).await, (json!(OLD), Value::Null));
-        // The owner gets on from there.
-        let token = reset_token(&app, OLD).await;
+        // Whoever asked for the change knows the password, so it is nobody's now.
+        for email in [OLD, NEW] {
+            assert!(!has_password(&app, email, RIGHT).await, "{email}");
+        }
+        // The owner gets on from there, by a link that came without asking.
+        let token = token_to(&app.mails().await, OLD, "reset-password#token=");
         assert_eq!(mistakes(&reset(&app, &token, NEW_PASSWORD).await), NONE);
+        let login = login(&app, OLD, NEW_PASSWORD).await;
+        let access = login["credentials"]["accessToken"].as_str().unwrap();
+        assert_eq!(addresses(&app, access).await, (json!(OLD), Value::Null));
     }
 }
 
@@ -183,7 +187,30 @@ async fn the_first_address_takes_it_back_from_all_later_ones() {
         mistakes(&verify(&app, &later_undo).await),
         ["INVALID_TOKEN token"]
     );
-    assert!(has_password(&app, OLD, RIGHT).await);
+    assert_eq!(address_of_only_account(&app).await, OLD);
+}
+
+/// Who is in uses the newer notice, which went to an address of theirs: that must not take the older link from the owner.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_undo_leaves_the_first_one_good() {
+    let app = TestApp::new().await;
+    app.member(OLD).await;
+    let access = app.sign_in(OLD).await.access;
+    let (confirm, undo) = asked(&app, &access, OLD, NEW).await;
+    assert_eq!(mistakes(&verify(&app, &confirm).await), NONE);
+    wait(&app, TimeDelta::minutes(1));
+    let (_, later_undo) = asked(&app, &access, NEW, "newer@example.org").await;
+    assert_eq!(mistakes(&verify(&app, &later_undo).await), NONE);
+    assert_eq!(address_of_only_account(&app).await, NEW);
+    assert_eq!(mistakes(&verify(&app, &undo).await), NONE);
+    assert_eq!(address_of_only_account(&app).await, OLD);
+}
+
+async fn address_of_only_account(app: &TestApp) -> String {
+    let rows = app.sql().await.query("select email from accounts", &[]);
+    let rows = rows.await.unwrap();
+    assert_eq!(rows.len(), 1);
+    rows[0].get(0)
 }
 
 /// Anybody can begin an account with any address. That must not keep its owner from getting theirs back.
@@ -192,13 +219,13 @@ async fn an_unconfirmed_registration_holds_up_neither_a_change_nor_its_undoing()
     let app = TestApp::new().await;
     app.member(OLD).await;
     let access = app.sign_in(OLD).await.access;
-    let (confirm, undo) = asked(&app, &access, OLD, NEW).await;
     register(&app, NEW, WRONG, "Eve").await;
+    let (confirm, undo) = asked(&app, &access, OLD, NEW).await;
     assert_eq!(mistakes(&verify(&app, &confirm).await), NONE);
     register(&app, OLD, WRONG, "Eve").await;
     let registered = app.mails().await;
     assert_eq!(mistakes(&verify(&app, &undo).await), NONE);
-    assert!(has_password(&app, OLD, RIGHT).await);
+    assert_eq!(address_of_only_account(&app).await, OLD);
     // What was begun there is gone.
     let link = token_to(&registered, OLD, "verify?token=");
     assert_eq!(
