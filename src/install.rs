@@ -7,6 +7,11 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::accounts::{Accounts, Fault, Installation, Role};
 
+/// What is wrong with what was typed, without any of it that is secret.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Mistyped(String);
+
 /// Makes an administrator of an account that is there, or a new one; what to tell whoever asked.
 pub async fn create_admin(
     accounts: &Accounts,
@@ -92,7 +97,7 @@ fn told(fault: Fault) -> anyhow::Error {
     match fault {
         Fault::Mistakes(mistakes) => {
             let messages: Vec<_> = mistakes.iter().map(|mistake| &*mistake.message).collect();
-            anyhow::anyhow!(messages.join(" "))
+            Mistyped(messages.join(" ")).into()
         }
         Fault::Database(error) => error.into(),
         Fault::Limited { .. } => anyhow::anyhow!("asked for too often"),
