@@ -99,7 +99,10 @@ impl Account {
     }
 
     async fn roles(&self) -> Vec<Role> {
-        self.row.roles.iter().copied().map(Into::into).collect()
+        let mut roles = self.row.roles.clone();
+        // As the schema has them, whichever was given first.
+        roles.sort_unstable();
+        roles.into_iter().map(Into::into).collect()
     }
 
     async fn tier(&self) -> Tier {
