@@ -124,7 +124,7 @@ fn check_has_a_line_for_each_setting_and_service_and_exits_0_when_all_is_well() 
         assert_eq!(lines, 1, "{start:?} in\n{}", ran.out);
     }
     let services: Vec<&str> = ran.out.lines().skip(SETTINGS.len()).collect();
-    assert_eq!(services.len(), 2, "{services:?}");
+    assert_eq!(services.len(), 4, "{services:?}");
     assert_eq!(
         services[0],
         format!(
@@ -136,6 +136,12 @@ fn check_has_a_line_for_each_setting_and_service_and_exits_0_when_all_is_well() 
         services[1].starts_with("ok        database: PostgreSQL 17"),
         "{services:?}"
     );
+    let made = services[2].strip_prefix("ok        signing keys: made-");
+    assert!(
+        made.is_some_and(|rest| rest.ends_with(" signs, 1 in all")),
+        "{services:?}"
+    );
+    assert_eq!(services[3], "ok        breached passwords: can be read");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,6 +185,8 @@ async fn check_names_what_fails_beside_what_is_well_and_exits_1() {
             "ok        database",
             "FAILED    replica",
             "FAILED    redis",
+            "ok        signing keys",
+            "ok        breached passwords",
             "FAILED    mail server",
             "FAILED    scanner",
             "FAILED    collector",
@@ -186,7 +194,7 @@ async fn check_names_what_fails_beside_what_is_well_and_exits_1() {
         ]
     );
     assert!(found[2].1.contains("does not exist"), "{found:?}");
-    assert!(found[4].1.contains("refused"), "{found:?}");
+    assert!(found[6].1.contains("refused"), "{found:?}");
 }
 
 /// A replica can only be read, so nothing may be written to find out how it is.
@@ -260,6 +268,7 @@ async fn demo_is_loaded_once_and_served(folder: &Folder, settings: &[(&str, &str
         .out
         .split_once("Try this in the console:\n\n")
         .unwrap();
+    let (example, _) = example.split_once("\nSign in by ").unwrap();
     let shown = service.data(example).await;
     assert_ne!(
         shown["artist"]["tracks"]["nodes"]
@@ -492,7 +501,7 @@ async fn a_data_folder_in_use_is_refused_in_one_line_that_says_what_to_do() {
     assert!(
         checked
             .out
-            .ends_with(&format!("FAILED    database: {says}\n")),
+            .contains(&format!("\nFAILED    database: {says}\n")),
         "{checked:?}"
     );
     // The first is none the worse for it.
