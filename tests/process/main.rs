@@ -7,6 +7,7 @@
 
 #![cfg(test)]
 
+mod accounts;
 mod commands;
 mod fleet;
 mod lifecycle;

@@ -57,7 +57,7 @@ async fn figures(service: &Service, page: &str) -> (bool, bool) {
 }
 
 /// Every instance has heard of the others: it has said that it lives after all of them had once.
-async fn know_of_each_other(redis: &RedisServer, instances: usize) {
+pub async fn know_of_each_other(redis: &RedisServer, instances: usize) {
     let beats = || -> Vec<u64> {
         let answer = redis.ask("ZRANGE empulse:instances:seen 0 -1 WITHSCORES");
         answer

@@ -1,7 +1,9 @@
 //! What the tests stand on: processes that end with them, servers of their own, and ways to ask.
 
+mod accounts;
 mod folder;
 mod load;
+mod mail;
 mod postgres;
 mod process;
 mod redis;
@@ -10,10 +12,14 @@ mod service;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+pub use accounts::{
+    PASSWORD, Tokens, WRONG, bearer, mutation, only_mistake, registration, sign_in,
+};
 pub use folder::Folder;
 pub use load::{Asked, Came, Load, summary};
-pub use postgres::{Cluster, Database, PostgresServer};
-pub use process::{Process, empulse, run};
+pub use mail::{Hangs, Mail, MailServer};
+pub use postgres::{Cluster, Database, PostgresServer, connect};
+pub use process::{Process, Ran, empulse, run, run_with_input};
 pub use redis::RedisServer;
 pub use service::Service;
 

@@ -1,6 +1,6 @@
 //! A child process that ends with the test, whatever becomes of it, and what it said.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -44,8 +44,12 @@ pub struct Ran {
 
 impl Process {
     pub fn start(command: &mut Command) -> Self {
+        Self::start_with(command, Stdio::null())
+    }
+
+    fn start_with(command: &mut Command, input: Stdio) -> Self {
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -134,7 +138,22 @@ pub fn signal(id: u32, name: &str) -> bool {
 
 /// Runs a command to its end.
 pub fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Ran {
-    let mut process = Process::start(&mut empulse(arguments, settings));
+    let process = Process::start(&mut empulse(arguments, settings));
+    to_its_end(process, arguments)
+}
+
+/// The same, with something on its standard input.
+pub fn run_with_input(arguments: &[&str], settings: &[(&str, &str)], input: &str) -> Ran {
+    let mut command = empulse(arguments, settings);
+    let mut process = Process::start_with(&mut command, Stdio::piped());
+    let mut stdin = process.child.stdin.take().unwrap();
+    // It may end without having read it.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    to_its_end(process, arguments)
+}
+
+fn to_its_end(mut process: Process, arguments: &[&str]) -> Ran {
     let began = Instant::now();
     let status = loop {
         if let Some(status) = process.child.try_wait().unwrap() {
