@@ -11,7 +11,8 @@ use tokio_postgres::Client;
 
 use super::Bench;
 use super::http::{Connection, Request};
-use super::{service, workloads};
+use super::service::{self, Service};
+use super::workloads;
 
 /// One that nobody objects to.
 const PASSWORD: &str = "kettle-orbit-velvet-9";
@@ -93,10 +94,12 @@ pub async fn password_hash(client: &Client) -> anyhow::Result<String> {
 }
 
 /// The access tokens of [`SIGNED_IN`] accounts. They are good for 15 minutes, on every instance; another than the one that
-/// is measured gives them out, so that what it takes to sign in is in no other figure.
+/// is measured gives them out, so that what it takes to sign in is in no other figure. It has none of the settings that
+/// were given: both may not listen at one address.
 pub async fn access_tokens(bench: &Bench) -> anyhow::Result<Vec<String>> {
     make(bench).await?;
-    let mut service = bench.service().await?;
+    let database = ("DATABASE_URL", bench.database.url().as_str());
+    let mut service = Service::start(&bench.binary, &bench.scratch, &[database]).await?;
     service.first_answer(&workloads::page()).await?;
     let mut connection = Connection::open(service.address).await?;
     let mut tokens = Vec::new();

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::Accounts;
 use super::access::AccessFault;
 use super::fault::Fault;
 use super::model::{AccountId, Principal, Role, Scope, Tier};
-use super::{Accounts, store};
+use super::reads::accounts_of_sessions;
 use crate::config::Environment;
 
 /// Who asks.
@@ -115,14 +116,16 @@ impl Accounts {
                 return Err(Fault::Unavailable("a token took too long to judge".into()));
             }
         };
-        let account = store::account_of_session(&self.app.db, access.session, now).await?;
+        let app = Arc::clone(&self.app);
+        let read = async move |sessions| accounts_of_sessions(&app, sessions).await;
+        let account = self.signed_in.load(access.session, read).await?;
         // Nobody can have a second factor yet, so in production nobody administers.
         let may_administer = self.app.config.environment == Environment::Development;
         Ok(account
             .filter(|account| account.id == access.account)
             .map(|account| {
                 Arc::new(Principal {
-                    account: Arc::new(account),
+                    account,
                     session: access.session,
                     scopes: access.scopes.clone(),
                     may_administer,

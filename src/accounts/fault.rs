@@ -1,6 +1,7 @@
 //! What can come of an action that does not succeed: mistakes that a person can mend, or that it could not be done.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -77,7 +78,7 @@ pub enum Fault {
     Refused(Refused),
     /// Something that is needed does not answer. Nobody is let in for that.
     Unavailable(String),
-    Database(db::Error),
+    Database(Arc<db::Error>),
     Internal(String),
 }
 
@@ -104,6 +105,13 @@ impl From<Refused> for Fault {
 
 impl From<db::Error> for Fault {
     fn from(error: db::Error) -> Self {
+        Arc::new(error).into()
+    }
+}
+
+/// Of a read that several shared.
+impl From<Arc<db::Error>> for Fault {
+    fn from(error: Arc<db::Error>) -> Self {
         Self::Database(error)
     }
 }

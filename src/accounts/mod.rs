@@ -25,6 +25,7 @@ mod quotas;
 mod reads;
 mod secret;
 mod store;
+mod together;
 
 use std::sync::Arc;
 
@@ -70,6 +71,8 @@ pub struct Accounts {
     passwords: password::Passwords,
     keys: keys::Keys,
     access: access::AccessTokens,
+    /// Whom sessions sign in.
+    signed_in: together::Together<SessionId, Arc<Account>>,
     challenges: challenge::Challenges,
 }
 
@@ -81,6 +84,7 @@ impl Accounts {
         Ok(Arc::new(Self {
             passwords: password::Passwords::open(config)?,
             access: access::AccessTokens::new(keys.clone(), audience),
+            signed_in: together::Together::default(),
             challenges: challenge::Challenges::open(config, keys.challenge().macs(&[]).collect())?,
             keys,
             app,

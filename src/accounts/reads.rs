@@ -30,6 +30,19 @@ pub async fn users_by_ids(app: &App, ids: &[UserId]) -> Result<HashMap<UserId, A
         .collect())
 }
 
+/// Whom these sign in.
+pub(super) async fn accounts_of_sessions(
+    app: &App,
+    sessions: Vec<SessionId>,
+) -> Result<HashMap<SessionId, Arc<Account>>, Error> {
+    let now = app.clock.now();
+    let rows = store::accounts_of_sessions(&app.db, sessions, now).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(session, account)| (session, Arc::new(account)))
+        .collect())
+}
+
 /// Those that go on, used last first.
 pub async fn sessions_of_accounts(
     app: &App,
