@@ -18,7 +18,7 @@ use tracing::Instrument;
 use super::{CALL_LIMIT, Db, Error, STATEMENT_LIMIT, Source, Statement, error};
 
 /// How long an action waits for a connection before its client is told to come back.
-const WAIT_LIMIT: Duration = Duration::from_secs(3);
+const WAIT_LIMIT: Duration = Duration::from_secs(5);
 /// One that was not needed for so long is closed.
 const SPARE: Duration = Duration::from_secs(60);
 /// Servers keep plans and memory for a connection; none is kept for ever.

@@ -207,8 +207,8 @@ async fn a_later_undo_leaves_the_first_one_good() {
 }
 
 async fn address_of_only_account(app: &TestApp) -> String {
-    let rows = app.sql().await.query("select email from accounts", &[]);
-    let rows = rows.await.unwrap();
+    let sql = app.sql().await;
+    let rows = sql.query("select email from accounts", &[]).await.unwrap();
     assert_eq!(rows.len(), 1);
     rows[0].get(0)
 }
