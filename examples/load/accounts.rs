@@ -118,10 +118,32 @@ pub async fn access_tokens(bench: &Bench) -> anyhow::Result<Vec<String>> {
 
 /// Signs in to one of the accounts, on a device that is new to it.
 pub fn login(number: u32) -> Request {
-    let input = json!({ "email": address(number), "password": PASSWORD, "delivery": "BODY" });
+    login_from(number, None)
+}
+
+/// Signs in to one of the accounts, on a device that has done so before.
+pub fn login_from(number: u32, device: Option<&str>) -> Request {
+    let input = json!({
+        "email": address(number), "password": PASSWORD, "delivery": "BODY", "deviceToken": device,
+    });
     Request::query(LOGIN, json!({ "input": input }), |data| {
         data["login"]["credentials"]["accessToken"].is_string()
     })
+}
+
+/// The marks of devices that the first accounts know from now on.
+pub async fn devices(service: &Service, count: u32) -> anyhow::Result<Vec<String>> {
+    let mut connection = Connection::open(service.address).await?;
+    let mut devices = Vec::new();
+    for number in 0..count {
+        let request = login(number);
+        let answer = connection.ask(&request.bytes).await?;
+        request.check(&answer)?;
+        let body: Value = serde_json::from_slice(answer.body)?;
+        let device = body["data"]["login"]["credentials"]["deviceToken"].as_str();
+        devices.push(device.context("a sign-in without a device")?.to_owned());
+    }
+    Ok(devices)
 }
 
 fn address(number: u32) -> String {

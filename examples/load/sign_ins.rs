@@ -1,9 +1,9 @@
 //! `--sign-ins`: how many sign-ins a second the service gives, beside what Argon2id alone would allow on the same cores, and
 //! the memory that many at once take.
 //!
-//! Each client signs in to an account of its own, with the right password and from a new device, again and again. Its
-//! account has as many sessions as it may have, so each sign-in ends one and sends two mails; background jobs run in the
-//! service as it is measured. The other half of a round is a plain loop of the same hashing and nothing else
+//! Each client signs in to an account of its own, with the right password and from a device that is known there, again and
+//! again. Its account has as many sessions as it may have, so each sign-in ends one and sends a mail; background jobs run in
+//! the service as it is measured. (In the burst the devices are new, and each sends two.) The other half of a round is a plain loop of the same hashing and nothing else
 //! (`argon.rs`). In between, the service comes to rest.
 
 use std::sync::Arc;
@@ -42,7 +42,8 @@ pub async fn run(bench: &Bench) -> anyhow::Result<SignIns> {
     service.first_answer(&workloads::page()).await?;
 
     let burst = burst(&service).await?;
-    let load = sign_ins(&service, bench.arguments.connections);
+    let devices = accounts::devices(&service, bench.arguments.connections).await?;
+    let load = sign_ins(&service, bench.arguments.connections, &devices);
     load.run(Until::Passed(WARM_UP)).await?;
     let mut rounds = Vec::new();
     for number in 1..=bench.arguments.rounds {
@@ -74,7 +75,7 @@ async fn burst(service: &Service) -> anyhow::Result<Burst> {
     come_to_rest(service).await?;
     let at_rest = process::memory(service.pid)?;
     process::forget_peak(service.pid)?;
-    let measured = sign_ins(service, AT_ONCE)
+    let measured = sign_ins(service, AT_ONCE, &[])
         .run(Until::Answered(AT_ONCE.into()))
         .await?;
     Ok(Burst {
@@ -86,8 +87,11 @@ async fn burst(service: &Service) -> anyhow::Result<Burst> {
 }
 
 /// One client for an account: attempts side by side at one would count as guessing.
-fn sign_ins(service: &Service, clients: u32) -> Load {
-    let own = |number| -> Kinds { Arc::new([vec![accounts::login(number)]]) };
+fn sign_ins(service: &Service, clients: u32, devices: &[String]) -> Load {
+    let own = |number: u32| -> Kinds {
+        let device = devices.get(number as usize).map(String::as_str);
+        Arc::new([vec![accounts::login_from(number, device)]])
+    };
     Load {
         address: service.address,
         connections: clients as usize,

@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::device_name::device_name;
 use crate::config::Config;
 use crate::mail::{Error, Letter, Look, Message};
 
@@ -35,25 +36,18 @@ pub struct Addressee {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Circumstances {
     pub at: DateTime<Utc>,
-    /// What it calls itself: its `User-Agent`, or a name made of that.
+    /// What it calls itself, its `User-Agent`; told in words of ours.
     #[serde(default)]
     pub device: Option<String>,
     #[serde(default)]
     pub ip_address: Option<IpAddr>,
 }
 
-/// Anybody may write what they like into this header, and have it mailed to anybody.
-const LONGEST_DEVICE: usize = 80;
-
 impl Circumstances {
-    fn device(&self) -> Option<String> {
-        let device = self.device.as_ref()?;
-        Some(device.chars().take(LONGEST_DEVICE).collect())
-    }
-
     fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = vec![("When", moment(self.at))];
-        facts.extend(self.device().map(|device| ("Device", device)));
+        let device = self.device.as_deref().and_then(device_name);
+        facts.extend(device.map(|device| ("Device", device)));
         facts.extend(self.ip_address.map(|ip| ("Address", ip.to_string())));
         facts
     }
@@ -362,7 +356,8 @@ pub struct SessionLimit {
 impl SessionLimit {
     pub fn message(&self, to: &Addressee, with: &Stationery) -> Result<Message, Error> {
         let mut facts = self.what.facts();
-        facts.extend(self.ended.clone().map(|ended| ("Signed out", ended)));
+        let ended = self.ended.as_deref().and_then(device_name);
+        facts.extend(ended.map(|ended| ("Signed out", ended)));
         let letter = Letter {
             subject: "One of your devices was signed out".into(),
             paragraphs: said(&[

@@ -11,6 +11,7 @@ mod actor;
 mod challenge;
 mod characters;
 mod client;
+mod device_name;
 mod email;
 mod fault;
 mod jobs;

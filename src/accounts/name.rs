@@ -19,8 +19,10 @@ const MARKS: usize = 4;
 
 /// Ends by which a name with a dot is taken for a host even without a path. Only those that hosts mostly have and names
 /// hardly ever: `will.i.am` ends with a country, too.
-const HOSTS: [&str; 12] = [
-    "app", "biz", "com", "edu", "gov", "info", "io", "net", "online", "org", "shop", "xyz",
+const HOSTS: [&str; 27] = [
+    "app", "biz", "click", "cloud", "club", "com", "dev", "edu", "gov", "info", "io", "link",
+    "live", "net", "online", "org", "ru", "shop", "site", "space", "store", "top", "vip",
+    "website", "xyz", "zip", "рф",
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -112,7 +114,8 @@ fn check_unclickable(name: &str) -> Result<(), NameFault> {
         .map(|character| if character == '。' { '.' } else { character })
         .flat_map(char::to_lowercase)
         .collect();
-    if plain.contains("://") {
+    let schemes = ["://", "http:", "https:", "javascript:"];
+    if schemes.iter().any(|scheme| plain.contains(scheme)) {
         return Err(NameFault::Link);
     }
     for word in plain.split(|character: char| {

@@ -56,7 +56,7 @@ async fn a_read_that_nobody_waits_for_is_ended() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_whose_connections_are_all_busy_is_ready() {
-    let app = TestApp::with(&[("EMPULSE_DATABASE_POOL", "2")]).await;
+    let app = TestApp::with(&[("EMPULSE_DATABASE_POOL", "4")]).await;
     if app.database.url.is_none() {
         eprintln!(
             "not run: an_instance_whose_connections_are_all_busy_is_ready (DATABASE_URL is not set)"
@@ -84,7 +84,7 @@ async fn an_instance_whose_connections_are_all_busy_is_ready() {
 /// Two connections, one of which waits for a lock. What stands behind that goes on to the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_read_holds_up_those_behind_it_for_a_moment_only() {
-    let app = TestApp::with(&[("EMPULSE_DATABASE_POOL", "2")]).await;
+    let app = TestApp::with(&[("EMPULSE_DATABASE_POOL", "4")]).await;
     if app.database.url.is_none() {
         eprintln!(
             "not run: a_slow_read_holds_up_those_behind_it_for_a_moment_only (DATABASE_URL is not set)"
@@ -117,7 +117,7 @@ async fn a_slow_read_holds_up_those_behind_it_for_a_moment_only() {
 /// Reads that were left behind one that waits must not be forgotten: the line is as long as they make it.
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_that_were_left_leave_nothing_behind() {
-    let app = TestApp::with(&[("EMPULSE_DATABASE_POOL", "2")]).await;
+    let app = TestApp::with(&[("EMPULSE_DATABASE_POOL", "4")]).await;
     if app.database.url.is_none() {
         eprintln!("not run: reads_that_were_left_leave_nothing_behind (DATABASE_URL is not set)");
         return;

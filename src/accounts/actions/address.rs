@@ -24,6 +24,14 @@ impl Accounts {
     ) -> Result<(), Fault> {
         let new_email = parse_email(new_email, "newEmail")?;
         let account = &principal.account;
+        // Another spelling of it is a change; the same is a mistake.
+        if new_email.as_written() == account.email {
+            let mistake = Mistake::new(
+                MistakeCode::InvalidEmail,
+                "This is the account's address already.",
+            );
+            return Err(mistake.of("newEmail").into());
+        }
         // Each mails somebody who has not asked for it perhaps.
         let whose = account.id.to_string();
         quotas::charge(&self.app, quotas::ADDRESS_CHANGES, &whose).await?;

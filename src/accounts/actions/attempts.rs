@@ -32,6 +32,8 @@ pub(in crate::accounts) enum Challenge<'a> {
 /// An attempt that was let through, to be forgiven if it succeeds.
 pub(in crate::accounts) struct Attempt {
     pub subject: Hash,
+    /// Of a device or a session while the address is locked, of which its owner was told.
+    is_apart: bool,
     locked_until: Option<DateTime<Utc>>,
 }
 
@@ -67,7 +69,10 @@ impl Accounts {
                     Known::Session(id) => subject("session", id.0.as_bytes()),
                 };
                 match self.try_subject(own, &challenge, client).await? {
-                    Tried::May(attempt) => Ok(attempt),
+                    Tried::May(attempt) => Ok(Attempt {
+                        is_apart: true,
+                        ..attempt
+                    }),
                     Tried::Locked(until) => Err(locked(until).into()),
                 }
             }
@@ -85,6 +90,7 @@ impl Accounts {
         let may = |locked_until| {
             Tried::May(Attempt {
                 subject,
+                is_apart: false,
                 locked_until,
             })
         };
@@ -140,7 +146,7 @@ impl Accounts {
         email_key: &str,
         client: &Client,
     ) -> Result<(), Fault> {
-        let Some(until) = attempt.locked_until else {
+        let Some(until) = attempt.locked_until.filter(|_| !attempt.is_apart) else {
             return Ok(());
         };
         let mut tx = self.app.db.begin().await?;

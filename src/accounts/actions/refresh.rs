@@ -26,6 +26,14 @@ impl Accounts {
             RefreshWith::Token(text) => (self.presented(Some(text)), false),
             RefreshWith::Cookie => (self.presented(client.cookies.refresh.as_ref()), true),
         };
+        let unknown = || unknown(by_cookie);
+        if by_cookie && client.cookies.refresh.is_none() {
+            return Err(Mistake::new(
+                MistakeCode::InvalidToken,
+                "No refresh token came, neither in the input nor in the cookie; sign in again.",
+            )
+            .into());
+        }
         let presented = presented.ok_or_else(unknown)?;
         if by_cookie {
             self.check_csrf(presented.session(), client)?;
@@ -166,9 +174,13 @@ enum Repeated {
     Never,
 }
 
-fn unknown() -> Mistake {
-    Mistake::new(
+fn unknown(by_cookie: bool) -> Mistake {
+    let mistake = Mistake::new(
         MistakeCode::InvalidToken,
         "The refresh token is unknown, used or expired; sign in again.",
-    )
+    );
+    match by_cookie {
+        true => mistake,
+        false => mistake.of("refreshToken"),
+    }
 }

@@ -167,7 +167,7 @@ impl Accounts {
             ip_address: client.shown_address(),
             expires_at,
         };
-        store::begin_session(tx, new, now).await?;
+        let had_others = store::begin_session(tx, new, now).await?;
         for ended in store::end_beyond(tx, account.id, lifetimes::MOST_SESSIONS, now).await? {
             let mail = AccountMail::SessionLimit {
                 ended: ended.id,
@@ -183,11 +183,11 @@ impl Accounts {
             None => {
                 let token = Device::random();
                 let agent = client.user_agent.clone();
-                store::add_device(tx, account.id, token.hash(), agent, now).await?;
-                store::forget_devices(tx, account.id, lifetimes::MOST_DEVICES).await?;
+                let most = lifetimes::MOST_DEVICES;
+                store::add_device(tx, account.id, token.hash(), agent, most, now).await?;
                 // Nobody needs to hear of their first. That no device is known says nothing: they are forgotten when a
                 // password is changed, and then a thief's is to be told of all the more.
-                if store::had_other_sessions(tx, account.id, session).await? {
+                if had_others {
                     jobs::mail(tx, &AccountMail::NewDevice { session }, client).await?;
                 }
                 token.text()

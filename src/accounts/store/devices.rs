@@ -22,16 +22,24 @@ pub async fn touch_device(
     tx.execute(&write).await
 }
 
-/// Gets to know a device.
+/// Gets to know a device, and forgets what an account has beyond so many.
 pub async fn add_device(
     tx: &mut Tx<'_>,
     account: AccountId,
     token_hash: Hash,
     user_agent: Option<String>,
+    most: i64,
     now: DateTime<Utc>,
 ) -> Result<usize, Error> {
+    // The new one is not among those that the statement sees.
     let write = Statement::<()>::new(
-        "insert into known_devices (id, account_id, token_hash, user_agent, created_at, last_used_at) values (",
+        "with forgotten as (delete from known_devices where id in (select id from known_devices where account_id = ",
+    )
+    .bind::<SqlUuid, _>(account)
+    .text(" order by last_used_at desc, id desc offset ")
+    .bind::<BigInt, _>(most - 1)
+    .text(
+        ")) insert into known_devices (id, account_id, token_hash, user_agent, created_at, last_used_at) values (",
     )
     .bind::<SqlUuid, _>(Uuid::now_v7())
     .text(", ")

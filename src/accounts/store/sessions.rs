@@ -22,13 +22,14 @@ pub struct NewSession {
     pub expires_at: DateTime<Utc>,
 }
 
+/// Whether the account was ever signed in to before, as far as is remembered.
 pub async fn begin_session(
     tx: &mut Tx<'_>,
     new: NewSession,
     now: DateTime<Utc>,
-) -> Result<usize, Error> {
-    let write = Statement::<()>::new(
-        "insert into sessions (id, account_id, token_hash, is_remembered, by_cookie, user_agent, ip_address, \
+) -> Result<bool, Error> {
+    let write = Statement::<Bool>::new(
+        "with begun as (insert into sessions (id, account_id, token_hash, is_remembered, by_cookie, user_agent, ip_address, \
          created_at, last_used_at, expires_at) values (",
     )
     .bind::<SqlUuid, _>(new.id)
@@ -50,22 +51,11 @@ pub async fn begin_session(
     .bind::<Timestamptz, _>(now)
     .text(", ")
     .bind::<Timestamptz, _>(new.expires_at)
-    .text(")");
-    tx.execute(&write).await
-}
-
-/// Whether an account was ever signed in to but by this session, as far as is remembered.
-pub async fn had_other_sessions(
-    tx: &mut Tx<'_>,
-    account: AccountId,
-    but: SessionId,
-) -> Result<bool, Error> {
-    let read = Statement::<Bool>::new("select exists (select from sessions where account_id = ")
-        .bind::<SqlUuid, _>(account)
-        .text(" and id <> ")
-        .bind::<SqlUuid, _>(but)
-        .text(")");
-    Ok(tx.first(&read).await?.unwrap_or(false))
+    // What a statement reads is as it was before it wrote.
+    .text(") returning 1) select exists (select from sessions where account_id = ")
+    .bind::<SqlUuid, _>(new.account_id)
+    .text(") from begun");
+    Ok(tx.first(&write).await?.unwrap_or(true))
 }
 
 /// Ends what an account has beyond so many sessions, those first that were idle longest.

@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, Object};
+use async_graphql::{Context, Enum, ID, Object, ScalarType, Value};
 
 use super::session::Session;
 use super::user::User;
 use crate::accounts::{self, Principal, SessionId};
+use crate::graphql::at_hand::{Asked, AtHand, Show, leaf};
 use crate::graphql::context::operation;
 use crate::graphql::error::{ApiError, Nullable, nullable};
 use crate::graphql::items::Items;
@@ -74,6 +75,13 @@ impl Account {
             viewer: principal.into(),
         }
     }
+
+    fn as_user(&self) -> User {
+        User {
+            row: Arc::new(self.row.as_ref().into()),
+            account: Some(self.clone()),
+        }
+    }
 }
 
 /// An account, as its owner and administrators see it.
@@ -84,10 +92,7 @@ impl Account {
     }
 
     async fn user(&self) -> User {
-        User {
-            row: Arc::new(self.row.as_ref().into()),
-            account: Some(self.clone()),
-        }
+        self.as_user()
     }
 
     async fn email(&self) -> &str {
@@ -164,5 +169,31 @@ impl Account {
 
     async fn updated_at(&self) -> DateTime {
         DateTime(self.row.updated_at)
+    }
+}
+
+impl AtHand for Account {
+    fn show(field: &Asked<'_>) -> Option<Show<Self>> {
+        match field.name {
+            "id" => leaf(|account: &Self| account.row.id.to_string().into()),
+            "user" => {
+                let shape = field.shape::<User>()?;
+                Some(Box::new(move |account| shape.show(&account.as_user())))
+            }
+            "email" => leaf(|account: &Self| account.row.email.as_str().into()),
+            "emailVerifiedAt" => leaf(|account: &Self| {
+                let verified_at = account.row.email_verified_at.map(DateTime);
+                verified_at.map_or(Value::Null, |time| time.to_value())
+            }),
+            "roles" => leaf(|account: &Self| {
+                let roles = account.row.roles.iter().copied();
+                Value::List(roles.map(|role| Role::from(role).into()).collect())
+            }),
+            "tier" => leaf(|account: &Self| Tier::from(account.row.tier).into()),
+            "status" => leaf(|account: &Self| AccountStatus::from(account.row.status).into()),
+            "createdAt" => leaf(|account: &Self| DateTime(account.row.created_at).to_value()),
+            "updatedAt" => leaf(|account: &Self| DateTime(account.row.updated_at).to_value()),
+            _ => None,
+        }
     }
 }

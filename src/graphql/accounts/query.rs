@@ -2,6 +2,7 @@ use async_graphql::{Context, Object};
 
 use super::account::Account;
 use crate::accounts::{Actor, Scope};
+use crate::graphql::at_hand::One;
 use crate::graphql::context::{operation, root};
 use crate::graphql::error::{Nullable, nullable};
 
@@ -11,14 +12,15 @@ pub struct AccountQuery;
 #[Object]
 impl AccountQuery {
     /// The caller's own account; null when nobody is signed in.
-    async fn me(&self, ctx: &Context<'_>) -> Nullable<Account> {
+    async fn me(&self, ctx: &Context<'_>) -> Nullable<One<Account>> {
         nullable(
             root(ctx, "me", async {
                 let actor = operation(ctx)?.actor();
                 match actor {
                     Actor::Anonymous => Ok(None),
                     Actor::SignedIn(_) => {
-                        Ok(Some(Account::of(actor.with_scope(Scope::AccountRead)?)))
+                        let principal = actor.with_scope(Scope::AccountRead)?;
+                        Ok(Some(One(Account::of(principal))))
                     }
                 }
             })

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object};
+use async_graphql::{Context, ID, Object, ScalarType};
 
 use super::account::{Account, Viewer};
 use crate::accounts::{self, AccountId, Role};
+use crate::graphql::at_hand::{Asked, AtHand, Show, leaf};
 use crate::graphql::context::operation;
 use crate::graphql::error::{ApiError, Nullable, nullable};
 use crate::graphql::scalars::DateTime;
@@ -36,6 +37,17 @@ impl User {
 
     async fn created_at(&self) -> DateTime {
         DateTime(self.row.created_at)
+    }
+}
+
+impl AtHand for User {
+    fn show(field: &Asked<'_>) -> Option<Show<Self>> {
+        match field.name {
+            "id" => leaf(|user: &Self| user.row.id.to_string().into()),
+            "displayName" => leaf(|user: &Self| user.row.display_name.as_str().into()),
+            "createdAt" => leaf(|user: &Self| DateTime(user.row.created_at).to_value()),
+            _ => None,
+        }
     }
 }
 

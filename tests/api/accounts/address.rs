@@ -146,7 +146,7 @@ async fn the_old_address_takes_it_back_before_and_after() {
         assert!(!is_believed(&app, &session.access).await);
         assert_eq!(
             mistakes(&refresh(&app, &session.refresh).await),
-            ["INVALID_TOKEN"]
+            ["INVALID_TOKEN refreshToken"]
         );
         for token in [&confirm, &undo] {
             assert_eq!(

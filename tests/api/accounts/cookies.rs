@@ -246,7 +246,7 @@ async fn a_cookies_token_is_none_in_the_body_and_the_other_way_round() {
     let in_body = app.sign_in("ana@example.org").await;
 
     let stolen = refresh(&app, browser.refresh()).await;
-    assert_eq!(mistakes(&stolen), ["INVALID_TOKEN"]);
+    assert_eq!(mistakes(&stolen), ["INVALID_TOKEN refreshToken"]);
     assert_eq!(stolen["credentials"], Value::Null);
 
     // With a CSRF token that is that session's own: any of the same session will do.

@@ -93,7 +93,7 @@ async fn a_reset_ends_all_sessions_forgets_all_devices_and_signs_nobody_in() {
         assert!(!is_believed(&app, &session.access).await);
         assert_eq!(
             mistakes(&refresh(&app, &session.refresh).await),
-            ["INVALID_TOKEN"]
+            ["INVALID_TOKEN refreshToken"]
         );
     }
     assert_eq!(
@@ -218,7 +218,7 @@ async fn a_change_ends_the_other_sessions_only_and_tells_its_owner() {
     assert!(!is_believed(&app, &other.access).await);
     assert_eq!(
         mistakes(&refresh(&app, &other.refresh).await),
-        ["INVALID_TOKEN"]
+        ["INVALID_TOKEN refreshToken"]
     );
     assert!(is_believed(&app, &own.access).await);
     assert_eq!(mistakes(&refresh(&app, &own.refresh).await), NONE);

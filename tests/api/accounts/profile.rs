@@ -76,3 +76,22 @@ async fn nobody_changes_a_profile_without_signing_in() {
     assert_eq!((answer.status, answer.code()), (200, "UNAUTHENTICATED"));
     assert_eq!(answer.body["data"], json!({ "updateProfile": null }));
 }
+
+/// An account is shown by one of two ways, by what is asked of it; nobody can tell which.
+#[tokio::test(flavor = "multi_thread")]
+async fn both_ways_of_an_account_say_the_same() {
+    let app = TestApp::new().await;
+    app.member("ana@example.org").await;
+    let access = app.sign_in("ana@example.org").await.access;
+    let fields = "id email emailVerifiedAt roles tier status createdAt updatedAt __typename \
+                  user { id displayName createdAt __typename }";
+    let short = app
+        .data_as(&access, &format!("{{ me {{ {fields} }} }}"))
+        .await;
+    let query = format!("{{ me {{ {fields} sessions {{ id }} }} }}");
+    let mut long = app.data_as(&access, &query).await;
+    let account = long["me"].as_object_mut().unwrap();
+    assert!(account.remove("sessions").is_some());
+    assert_eq!(short, long);
+    assert_eq!(short["me"]["email"], "ana@example.org");
+}

@@ -75,7 +75,7 @@ async fn a_repeat_within_ten_seconds_gets_the_same_again() {
 /// What a thief's use, or the owner's after it, brings about.
 async fn assert_ends(app: &TestApp, reused: &str, newest: &str, access: &[&str]) {
     let (ended, mails) = with_mails(app, refresh(app, reused)).await;
-    assert_eq!(mistakes(&ended), ["INVALID_TOKEN"]);
+    assert_eq!(mistakes(&ended), ["INVALID_TOKEN refreshToken"]);
     assert_eq!(ended["credentials"], Value::Null);
     assert_eq!(mails.len(), 1, "{mails:#?}");
     assert_eq!(mails[0].to, "ana@example.org");
@@ -84,7 +84,7 @@ async fn assert_ends(app: &TestApp, reused: &str, newest: &str, access: &[&str])
     }
     for token in [newest, reused] {
         let (over, mails) = with_mails(app, refresh(app, token)).await;
-        assert_eq!(mistakes(&over), ["INVALID_TOKEN"]);
+        assert_eq!(mistakes(&over), ["INVALID_TOKEN refreshToken"]);
         assert!(mails.is_empty(), "told once: {mails:#?}");
     }
 }
@@ -119,7 +119,7 @@ async fn what_is_found_out_in_one_session_ends_no_other() {
     wait(&app, TimeDelta::seconds(11));
     assert_eq!(
         mistakes(&refresh(&app, &first.refresh).await),
-        ["INVALID_TOKEN"]
+        ["INVALID_TOKEN refreshToken"]
     );
     assert!(is_believed(&app, &other.access).await);
     pair(&refresh(&app, &other.refresh).await);
@@ -152,7 +152,11 @@ async fn garbage_and_forgeries_end_nothing() {
     }
     for forged in &forged {
         let refused = refresh(&app, forged).await;
-        assert_eq!(mistakes(&refused), ["INVALID_TOKEN"], "{forged:.100}");
+        assert_eq!(
+            mistakes(&refused),
+            ["INVALID_TOKEN refreshToken"],
+            "{forged:.100}"
+        );
     }
     assert!(is_believed(&app, &access).await);
     pair(&refresh(&app, &token).await);
@@ -204,7 +208,11 @@ async fn a_session_lasts_as_long_as_it_is_used_often_enough() {
         }
         wait(&app, long);
         let over = refresh(&app, &token).await;
-        assert_eq!(mistakes(&over), ["INVALID_TOKEN"], "remembered: {remember}");
+        assert_eq!(
+            mistakes(&over),
+            ["INVALID_TOKEN refreshToken"],
+            "remembered: {remember}"
+        );
     }
 }
 
@@ -249,7 +257,7 @@ async fn of_eleven_sessions_the_one_idle_longest_ends_and_its_owner_is_told() {
     }
     assert_eq!(
         mistakes(&refresh(&app, &sessions[1].1).await),
-        ["INVALID_TOKEN"]
+        ["INVALID_TOKEN refreshToken"]
     );
     let listed = me(&app, &sessions[0].0).await["sessions"]
         .as_array()
@@ -299,7 +307,10 @@ async fn a_session_that_ends_while_it_is_refreshed_has_ended() {
                 assert!(!is_believed(&app, access).await);
             }
             if let Some(token) = payload["credentials"]["refreshToken"].as_str() {
-                assert_eq!(mistakes(&refresh(&app, token).await), ["INVALID_TOKEN"]);
+                assert_eq!(
+                    mistakes(&refresh(&app, token).await),
+                    ["INVALID_TOKEN refreshToken"]
+                );
             }
         }
     }

@@ -81,7 +81,7 @@ async fn one_session_of_ones_own_is_ended() {
     assert!(!is_believed(&app, &two.access).await);
     assert_eq!(
         mistakes(&refresh(&app, &two.refresh).await),
-        ["INVALID_TOKEN"]
+        ["INVALID_TOKEN refreshToken"]
     );
     assert!(is_believed(&app, &one.access).await);
     let again = revoke(&app, &one.access, &of_two).await;

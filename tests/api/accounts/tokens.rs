@@ -97,7 +97,7 @@ async fn who_signs_in_or_out_may_bring_a_stale_token() {
     );
     assert_eq!(
         mistakes(&payload(&app, None, REFRESH, token).await),
-        ["INVALID_TOKEN"]
+        ["INVALID_TOKEN refreshToken"]
     );
 }
 
@@ -114,6 +114,7 @@ async fn a_stale_token_is_borne_where_all_signs_in_or_out() {
         format!("mutation {{ {logout} }}"),
         format!("mutation {{ {logout} {refresh} {login} }}"),
         format!("mutation {{ out: {logout} }}"),
+        format!("mutation {{ __typename {login} }}"),
         format!("mutation {{ ...F }} fragment F on Mutation {{ ... on Mutation {{ {logout} }} }}"),
         format!("mutation A {{ {logout} }} query B {{ __typename }}"),
     ];
@@ -226,7 +227,7 @@ async fn what_is_decided_about_an_account_counts_at_the_next_request_everywhere(
         assert!(!is_believed(instance, &ana.access).await);
         assert_eq!(
             mistakes(&refresh(instance, &ana.refresh).await),
-            ["INVALID_TOKEN"]
+            ["INVALID_TOKEN refreshToken"]
         );
     }
     for instance in [&app, &other] {

@@ -51,7 +51,7 @@ async fn an_account_is_opened_used_and_recovered() {
     assert!(!is_believed(&app, access).await, "from before the reset");
     let newest = refreshed["credentials"]["refreshToken"].as_str().unwrap();
     let from_before = refresh(&app, newest).await;
-    assert_eq!(mistakes(&from_before), ["INVALID_TOKEN"]);
+    assert_eq!(mistakes(&from_before), ["INVALID_TOKEN refreshToken"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
