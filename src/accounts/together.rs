@@ -156,9 +156,7 @@ mod tests {
         for failed in join_all([together.load(2, fails), together.load(4, fails)]).await {
             assert!(matches!(failed, Err(Fault::Database(_))), "{failed:?}");
         }
-        let panics = |_| -> std::future::Ready<Result<HashMap<u32, (u32, usize)>, db::Error>> {
-            panic!("as a bug would")
-        };
+        let panics = |_| async { panic!("as a bug would") };
         let failed = together.load(2, panics).await;
         assert!(matches!(failed, Err(Fault::Internal(_))), "{failed:?}");
         let found = together.load(2, |keys| ready(read(keys))).await;

@@ -31,4 +31,4 @@ macro_rules! session_columns {
     };
 }
 
-pub(self) use {account_columns, session_columns};
+use {account_columns, session_columns};
