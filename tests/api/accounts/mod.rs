@@ -3,6 +3,7 @@
 mod address;
 mod challenges;
 mod cookies;
+mod forgetting;
 mod guessing;
 mod model;
 mod one_a_request;
