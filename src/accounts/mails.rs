@@ -511,6 +511,10 @@ mod tests {
                 TokenReused { what: what() }.message(&to, &with).unwrap(),
                 None,
             ),
+            (
+                EmailChanged { what: what() }.message(&to, &with).unwrap(),
+                None,
+            ),
         ]
     }
 
@@ -539,7 +543,8 @@ mod tests {
 
     #[test]
     fn what_happened_is_told_with_its_time_and_place() {
-        let (message, _) = all("Ana", "Firefox on Linux").remove(7);
+        let user_agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+        let (message, _) = all("Ana", user_agent).remove(7);
         let facts =
             "When: 26 November 2025, 01:12 UTC\nDevice: Firefox on Linux\nAddress: 203.0.113.7\n";
         assert!(message.text.contains(facts), "{}", message.text);
