@@ -76,6 +76,13 @@ impl Account {
         }
     }
 
+    /// As the schema has them, whichever was given first.
+    fn sorted_roles(&self) -> Vec<Role> {
+        let mut roles = self.row.roles.clone();
+        roles.sort_unstable();
+        roles.into_iter().map(Into::into).collect()
+    }
+
     fn as_user(&self) -> User {
         User {
             row: Arc::new(self.row.as_ref().into()),
@@ -104,10 +111,7 @@ impl Account {
     }
 
     async fn roles(&self) -> Vec<Role> {
-        let mut roles = self.row.roles.clone();
-        // As the schema has them, whichever was given first.
-        roles.sort_unstable();
-        roles.into_iter().map(Into::into).collect()
+        self.sorted_roles()
     }
 
     async fn tier(&self) -> Tier {
@@ -186,8 +190,8 @@ impl AtHand for Account {
                 verified_at.map_or(Value::Null, |time| time.to_value())
             }),
             "roles" => leaf(|account: &Self| {
-                let roles = account.row.roles.iter().copied();
-                Value::List(roles.map(|role| Role::from(role).into()).collect())
+                let roles = account.sorted_roles();
+                Value::List(roles.into_iter().map(Into::into).collect())
             }),
             "tier" => leaf(|account: &Self| Tier::from(account.row.tier).into()),
             "status" => leaf(|account: &Self| AccountStatus::from(account.row.status).into()),
