@@ -159,7 +159,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether there is no more to be tried for now.
+    /// Whether it succeeded; else it is to be tried again.
     fn take_in(
         &self,
         connected: Result<(AsyncPgConnection, Arc<AtomicBool>), ConnectionError>,

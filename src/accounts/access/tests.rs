@@ -269,24 +269,13 @@ fn what_is_no_token_is_refused() {
 }
 
 #[test]
-fn no_byte_can_be_altered() {
-    altered(|at, length| (at..length * 8).step_by(8 * 3));
-}
-
-#[test]
-#[ignore = "takes a minute"]
 fn no_bit_can_be_altered() {
-    altered(|_, length| (0..length * 8).step_by(1));
-}
-
-/// Which bits, of those from a random one on.
-fn altered(bits: impl Fn(usize, usize) -> std::iter::StepBy<std::ops::Range<usize>>) {
     let whole = bytes(&minted());
     let own = bytes(&narrowed(&minted(), r#"check if scope("ACCOUNT_READ")"#));
     assert!(verify(&text(&whole)).is_ok() && verify(&text(&own)).is_ok());
     let tokens = tokens("a");
     for token in [whole, own] {
-        for bit in bits(rand::random_range(0..24), token.len()) {
+        for bit in 0..token.len() * 8 {
             let mut altered = token.clone();
             altered[bit / 8] ^= 1 << (bit % 8);
             let judged = tokens.verify(&text(&altered), later(1), None);
@@ -839,45 +828,4 @@ fn the_dearest_token_costs_little() {
     assert!(judged.is_ok() || judged == Err(AccessFault::Unavailable));
     println!("{taken:?}, believed: {}", judged.is_ok());
     assert!(taken < Duration::from_secs(2), "{taken:?}");
-}
-
-/// `cargo test accounts::access::tests::what_it_costs -- --ignored --nocapture`
-#[test]
-#[ignore = "says how long things take"]
-fn what_it_costs() {
-    let token = minted();
-    let own = narrowed(
-        &token,
-        r#"check if scope($s), ["PLAYLISTS_READ"].contains($s)"#,
-    );
-    let range = narrowed(
-        &own,
-        r#"check if networks($n), $n.contains("2001:db8::/32")"#,
-    );
-    let lengths = [&token, &own, &range].map(|token| token.len());
-    println!("characters, once and twice narrowed: {lengths:?}");
-
-    let tokens = tokens("ab");
-    let address = Some("2001:db8::7".parse().unwrap());
-    taken("mint", || drop(tokens.mint(&claims()).unwrap()));
-    taken("verify", || {
-        tokens.known.invalidate_all();
-        drop(tokens.verify(&token, now(), address).unwrap());
-    });
-    taken("verify, known", || {
-        drop(tokens.verify(&token, now(), address).unwrap())
-    });
-    taken("verify, narrowed", || {
-        drop(tokens.verify(&own, now(), address).unwrap())
-    });
-    taken("verify, to networks", || {
-        drop(tokens.verify(&range, now(), address).unwrap())
-    });
-}
-
-fn taken(what: &str, mut run: impl FnMut()) {
-    const TIMES: u32 = 300;
-    let start = Instant::now();
-    (0..TIMES).for_each(|_| run());
-    println!("{what}: {:?}", start.elapsed() / TIMES);
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::register::parse_email;
+use super::sign_in::hold_as_compared;
 use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::{self, AccountMail};
@@ -35,21 +36,12 @@ impl Accounts {
         // Each mails somebody who has not asked for it perhaps.
         let whose = account.id.to_string();
         quotas::charge(&self.app, quotas::ADDRESS_CHANGES, &whose).await?;
-        let (kept, attempt) = self
+        let compared = self
             .check_password(account, principal.session, password, "password", client)
             .await?;
         let now: DateTime<Utc> = self.app.clock.now();
         let mut tx = self.app.db.begin().await?;
-        let held = store::hold_account(&mut tx, account.id).await?;
-        let Some((account, _)) = held.filter(|(_, hash)| *hash == kept) else {
-            tx.rollback().await?;
-            let mistake = Mistake::new(
-                MistakeCode::InvalidCredentials,
-                "The password was changed meanwhile.",
-            );
-            return Err(mistake.of("password").into());
-        };
-        store::forgive(&mut tx, attempt.subject).await?;
+        let account = hold_as_compared(&mut tx, account.id, &compared, "password").await?;
         // The last one asked for counts.
         store::void_tokens(&mut tx, account.id, MailPurpose::ChangeEmail).await?;
         let change =

@@ -4,6 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::attempts;
 use super::register::parse_email;
+use super::sign_in::hold_as_compared;
 use crate::accounts::client::Client;
 use crate::accounts::email::EmailAddress;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
@@ -85,7 +86,7 @@ impl Accounts {
         // Each costs as much as two sign-ins.
         let whose = account.id.to_string();
         quotas::charge(&self.app, quotas::PASSWORD_CHANGES, &whose).await?;
-        let (kept, attempt) = self
+        let compared = self
             .check_password(
                 account,
                 principal.session,
@@ -94,18 +95,10 @@ impl Accounts {
                 client,
             )
             .await?;
-        let password_hash = self.passwords.hash(password).await?;
+        let hashed = self.passwords.hash(password).await.map_err(Fault::from);
+        let password_hash = self.unless_ours(&compared.attempt, hashed).await?;
         let mut tx = self.app.db.begin().await?;
-        let held = store::hold_account(&mut tx, account.id).await?;
-        let Some((account, _)) = held.filter(|(_, hash)| *hash == kept) else {
-            tx.rollback().await?;
-            let mistake = Mistake::new(
-                MistakeCode::InvalidCredentials,
-                "The password was changed meanwhile.",
-            );
-            return Err(mistake.of("currentPassword").into());
-        };
-        store::forgive(&mut tx, attempt.subject).await?;
+        let account = hold_as_compared(&mut tx, account.id, &compared, "currentPassword").await?;
         let session = Some(principal.session);
         self.set_password(&mut tx, &account, password_hash.as_str(), session, client)
             .await?;

@@ -12,7 +12,7 @@ use crate::accounts::access::Claims;
 use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::{self, AccountMail};
-use crate::accounts::model::{Account, SessionId, Status};
+use crate::accounts::model::{Account, AccountId, SessionId, Status};
 use crate::accounts::password::{PasswordHash, Verified};
 use crate::accounts::secret::{Csrf, Device, RefreshToken};
 use crate::accounts::store::{self, NewSession};
@@ -254,7 +254,7 @@ impl Accounts {
         password: &SecretString,
         field: &'static str,
         client: &Client,
-    ) -> Result<(String, Attempt), Fault> {
+    ) -> Result<Compared, Fault> {
         let Some((account, kept)) = store::with_password(&self.app.db, account.id).await? else {
             return Err(wrong().of(field).into());
         };
@@ -275,8 +275,37 @@ impl Accounts {
             let mistake = Mistake::new(MistakeCode::InvalidCredentials, "The password is wrong.");
             return Err(mistake.of(field).into());
         }
-        Ok((kept, attempt))
+        Ok(Compared {
+            hash: kept,
+            attempt,
+        })
     }
+}
+
+/// A password that was right, and what it was compared with.
+pub(in crate::accounts) struct Compared {
+    hash: String,
+    pub attempt: Attempt,
+}
+
+/// Holds an account whose password was right a moment ago, and forgives the attempt. Where the password was changed
+/// meanwhile, the transaction is not gone on with.
+pub(super) async fn hold_as_compared(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    compared: &Compared,
+    field: &'static str,
+) -> Result<Account, Fault> {
+    let held = store::hold_account(tx, account).await?;
+    let Some((account, _)) = held.filter(|(_, hash)| *hash == compared.hash) else {
+        let mistake = Mistake::new(
+            MistakeCode::InvalidCredentials,
+            "The password was changed meanwhile.",
+        );
+        return Err(mistake.of(field).into());
+    };
+    store::forgive(tx, compared.attempt.subject).await?;
+    Ok(account)
 }
 
 pub(super) struct Delivery {

@@ -133,7 +133,7 @@ async fn next(
             Ok((stream, peer)) => return (stream, peer, place),
             Err(error) if concerns_one_client(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "no connection can be accepted for now");
+                tracing::warn!(%error, "no connection can be accepted");
                 time::sleep(REST_WHEN_FULL).await;
             }
         }
