@@ -9,6 +9,7 @@ use crate::cache::{Cache, LocalCache, RedisCache};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, Server, Source};
+use crate::keys::Keys;
 use crate::limits::{FailoverLimiter, Limiter, LocalLimiter};
 use crate::mail::Mailer;
 use crate::redis::Redis;
@@ -19,6 +20,7 @@ const LOCAL_CACHE: u64 = 16 << 20;
 
 pub struct App {
     pub config: Arc<Config>,
+    pub keys: Keys,
     pub db: Db,
     pub redis: Option<Arc<Redis>>,
     pub limiter: Arc<dyn Limiter>,
@@ -43,6 +45,7 @@ impl App {
         source: Source,
         metrics: Arc<Metrics>,
     ) -> anyhow::Result<Arc<Self>> {
+        let keys = Keys::open(&config)?;
         let replica = match &config.database_replica_url {
             Some(url) => Some(Source::Server(
                 Server::new(url).context("DATABASE_REPLICA_URL")?,
@@ -73,6 +76,7 @@ impl App {
         let mailer = Arc::new(Mailer::open(&config, clock.clone())?);
         Ok(Arc::new(Self {
             config,
+            keys,
             db,
             redis,
             limiter,

@@ -13,6 +13,7 @@ use crate::app;
 use crate::clock::Clock;
 use crate::config::{self, Clamav, Config};
 use crate::db::{Server, Source, migrate};
+use crate::keys::Keys;
 use crate::mail::Mailer;
 use crate::redis::Redis;
 
@@ -45,7 +46,7 @@ pub async fn run(config: &Config, out: &mut dyn Write) -> io::Result<bool> {
     if let Some(url) = &config.redis_url {
         report.line("redis", patiently(redis(url)).await)?;
     }
-    report.line("signing keys", accounts::check_keys(config))?;
+    report.line("signing keys", signing_keys(config))?;
     report.line("breached passwords", accounts::check_passwords(config))?;
     if config.smtp_url.is_some() {
         report.line("mail server", mail_server(config).await)?;
@@ -113,6 +114,15 @@ async fn database(source: &Source) -> anyhow::Result<String> {
             migrate::known()
         ),
     })
+}
+
+fn signing_keys(config: &Config) -> anyhow::Result<String> {
+    Ok(ring(Keys::open(config)?.ids(), "signs"))
+}
+
+fn ring<'a>(mut ids: impl Iterator<Item = &'a str>, does: &str) -> String {
+    let first = ids.next().unwrap_or("none");
+    format!("{first} {does}, {} in all", 1 + ids.count())
 }
 
 async fn redis(url: &secrecy::SecretString) -> anyhow::Result<String> {

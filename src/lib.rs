@@ -51,6 +51,9 @@ pub mod db;
 /// Logs, traces and metrics.
 pub mod telemetry;
 
+/// What tokens and signatures are made with: the ring, and a key for each use, derived from it.
+pub mod keys;
+
 /// What time it is; a test can move it.
 pub mod clock;
 

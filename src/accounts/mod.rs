@@ -15,7 +15,6 @@ mod device_name;
 mod email;
 mod fault;
 mod jobs;
-mod keys;
 mod lifetimes;
 mod mailing;
 mod mails;
@@ -32,6 +31,7 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::config::Config;
+use crate::keys::Keys;
 
 pub use self::actions::{
     Credentials, Installation, ProfileChange, RefreshWith, Registration, SignIn, SignedIn,
@@ -42,7 +42,6 @@ pub use self::client::{Client, Cookies, CsrfProof};
 pub use self::email::{EmailAddress, EmailFault};
 pub use self::fault::{Fault, Mistake, MistakeCode};
 pub use self::jobs::register_jobs;
-pub use self::keys::PublicKey;
 pub use self::model::{
     Account, AccountId, MailPurpose, Principal, Role, Scope, Session, SessionId, Status, Tier,
     User, UserId,
@@ -52,13 +51,6 @@ pub use self::name::{DisplayName, NameFault};
 pub use self::reads::{
     accounts_by_ids, locks_of, pending_addresses, session_of, sessions_of_accounts, users_by_ids,
 };
-
-/// Whether there are keys to make tokens with; how many.
-pub fn check_keys(config: &Config) -> anyhow::Result<String> {
-    let keys = keys::Keys::open(config)?.public_keys();
-    let signing = keys.first().map_or("none", |key| &key.id);
-    Ok(format!("{signing} signs, {} in all", keys.len()))
-}
 
 /// Whether the lists of breached passwords can be read.
 pub fn check_passwords(config: &Config) -> anyhow::Result<&'static str> {
@@ -70,7 +62,7 @@ pub fn check_passwords(config: &Config) -> anyhow::Result<&'static str> {
 pub struct Accounts {
     app: Arc<App>,
     passwords: password::Passwords,
-    keys: keys::Keys,
+    keys: Keys,
     access: access::AccessTokens,
     /// Whom sessions sign in.
     signed_in: together::Together<SessionId, Arc<Account>>,
@@ -80,7 +72,7 @@ pub struct Accounts {
 impl Accounts {
     pub fn open(app: Arc<App>) -> anyhow::Result<Arc<Self>> {
         let config = &app.config;
-        let keys = keys::Keys::open(config)?;
+        let keys = app.keys.clone();
         let audience = config.public_url.origin().ascii_serialization();
         Ok(Arc::new(Self {
             passwords: password::Passwords::open(config)?,
@@ -94,10 +86,5 @@ impl Accounts {
 
     pub fn app(&self) -> &Arc<App> {
         &self.app
-    }
-
-    /// For the service's page of keys.
-    pub fn public_keys(&self) -> Vec<PublicKey> {
-        self.keys.public_keys()
     }
 }

@@ -4,7 +4,7 @@ use poem::http::header;
 use poem::{Endpoint, Request, Response};
 use serde::Serialize;
 
-use crate::accounts::PublicKey;
+use crate::keys::PublicKey;
 
 /// A key that is new is believed elsewhere once this has passed: put it into the ring behind the one that signs, and
 /// before it only then.
@@ -28,23 +28,24 @@ struct Key {
     algorithm: &'static str,
     /// In hex, as biscuit's tools take it.
     public_key: String,
-    biscuit_root_key_id: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    biscuit_root_key_id: Option<u32>,
     signs: bool,
 }
 
 impl WellKnownKeys {
-    pub fn new(access: Vec<PublicKey>) -> serde_json::Result<Self> {
-        let keys = access.into_iter().map(Key::access).collect();
+    pub fn new(public: Vec<PublicKey>) -> serde_json::Result<Self> {
+        let keys = public.into_iter().map(Key::from).collect();
         let body = serde_json::to_string(&Document { keys })?;
         Ok(Self { body })
     }
 }
 
-impl Key {
-    fn access(key: PublicKey) -> Self {
+impl From<PublicKey> for Key {
+    fn from(key: PublicKey) -> Self {
         Self {
             id: key.id,
-            purpose: "access",
+            purpose: key.purpose,
             algorithm: "Ed25519",
             public_key: key.bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
             biscuit_root_key_id: key.number,
@@ -70,13 +71,19 @@ mod tests {
 
     #[tokio::test]
     async fn it_names_each_key_and_how_tokens_name_it() {
-        let key = |id: &str, signs| PublicKey {
+        let key = |id: &str, purpose, number, signs| PublicKey {
             id: id.to_owned(),
-            number: 7,
+            purpose,
+            number,
             bytes: [0xa1; 32],
             signs,
         };
-        let keys = WellKnownKeys::new(vec![key("new", true), key("old", false)]).unwrap();
+        let keys = WellKnownKeys::new(vec![
+            key("new", "access", Some(7), true),
+            key("old", "access", Some(8), false),
+            key("new", "audit", None, true),
+        ])
+        .unwrap();
         let answer = keys.call(Request::default()).await.unwrap();
         assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/json");
         assert_eq!(
@@ -93,5 +100,12 @@ mod tests {
             })
         );
         assert_eq!(said["keys"][1]["signs"], false);
+        assert_eq!(
+            said["keys"][2],
+            serde_json::json!({
+                "id": "new", "purpose": "audit", "algorithm": "Ed25519",
+                "publicKey": "a1".repeat(32), "signs": true,
+            })
+        );
     }
 }

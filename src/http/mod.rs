@@ -112,7 +112,7 @@ pub fn endpoint(
         .at("/verify", Methods::new().get(verify.clone()).post(verify))
         .at(
             "/.well-known/empulse-keys.json",
-            Methods::new().get(WellKnownKeys::new(accounts.public_keys())?),
+            Methods::new().get(WellKnownKeys::new(app.keys.public_keys())?),
         )
         .at(
             "/graphql",

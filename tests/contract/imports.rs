@@ -25,6 +25,7 @@ const ROOMS: &[&str] = &[
     "redis",
     "db",
     "telemetry",
+    "keys",
     "clock",
     "config",
 ];

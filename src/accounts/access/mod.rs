@@ -21,8 +21,8 @@ use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
 use self::narrowed::Narrowed;
-use super::keys::Keys;
 use super::{AccountId, Role, Scope, SessionId};
+use crate::keys::Keys;
 
 /// Ours are some 500; the rest is for blocks of the holder's. What is longer is not looked at.
 const LONGEST: usize = 4 << 10;

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 
 use super::read;
 use crate::accounts::SessionId;
-use crate::accounts::keys::Keys;
+use crate::keys::Keys;
 
 const LENGTH: usize = 32;
 
@@ -36,7 +36,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::accounts::keys::tests::ring;
+    use crate::keys::tests::ring;
 
     const MINE: SessionId = SessionId(Uuid::from_u128(1));
     const OTHER: SessionId = SessionId(Uuid::from_u128(2));

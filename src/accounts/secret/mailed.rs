@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{SecretHash, hash, read, written};
 use crate::accounts::MailPurpose;
-use crate::accounts::keys::Keys;
+use crate::keys::Keys;
 
 /// Not a value but what can be done with its text, which lives in a mail.
 pub enum Mailed {}
@@ -54,7 +54,7 @@ fn hash_of_bytes(bytes: &[u8; 32]) -> SecretHash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accounts::keys::tests::ring;
+    use crate::keys::tests::ring;
 
     const ID: Uuid = Uuid::from_u128(7);
 

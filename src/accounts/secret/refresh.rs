@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{SecretHash, hash, random, read, written};
 use crate::accounts::SessionId;
-use crate::accounts::keys::Keys;
+use crate::keys::Keys;
 
 const PREFIX: &str = "emr_";
 
@@ -126,7 +126,7 @@ mod tests {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     use super::*;
-    use crate::accounts::keys::tests::ring;
+    use crate::keys::tests::ring;
 
     const SESSION_ID: SessionId =
         SessionId(Uuid::from_u128(0x0188_bac7_4afa_78aa_bc3b_bd1e_ef28_d881));

@@ -1,9 +1,11 @@
-//! The keys that tokens are made with. A ring comes from `EMPULSE_SIGNING_KEYS` or from the data folder; its first key
-//! makes what is new, and each of them is still believed, so that a key can be taken out of use without signing
-//! anybody out: the new one is put before it, and the old one goes once nothing is left that it made.
+//! The keys that tokens and signatures are made with. A ring comes from `EMPULSE_SIGNING_KEYS` or from the data folder;
+//! its first key makes what is new, and each of them is still believed, so that a key can be taken out of use without
+//! signing anybody out: the new one is put before it, and the old one goes once nothing is left that it made.
 
 mod file;
 mod mac;
+mod new;
+mod sign;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,8 +14,21 @@ use anyhow::Context;
 use biscuit_auth::{Algorithm, KeyPair, PrivateKey};
 use sha2::{Digest, Sha256};
 
-pub use self::mac::{ChallengeUse, CsrfUse, MacKeys, MailedUse, RefreshTagUse, RefreshUse};
+pub use self::file::RingFile;
+pub use self::mac::{
+    ChallengeUse, CsrfUse, MacKey, MacKeys, MailedUse, RefreshTagUse, RefreshUse, Use,
+};
+pub use self::new::new_key;
+use self::sign::SignatureKeys;
+pub use self::sign::{Purpose, Signature, SignatureFault};
 use crate::config::{Config, KeyRing};
+
+const IN_THE_DATA_FOLDER: RingFile = RingFile {
+    name: "signing",
+    setting: "EMPULSE_SIGNING_KEYS",
+    who_reads_it: "can sign in as anybody",
+    without_it: "everybody has to sign in again",
+};
 
 /// The ring, and what is derived from each of its keys. Clones share it.
 #[derive(Clone)]
@@ -26,39 +41,39 @@ struct Ring {
     csrf: MacKeys<CsrfUse>,
     mailed: MacKeys<MailedUse>,
     challenge: MacKeys<ChallengeUse>,
+    receipt: SignatureKeys,
+    audit: SignatureKeys,
 }
 
 /// A key that access tokens are signed with.
-pub(super) struct SigningKey {
+pub struct SigningKey {
     id: String,
     /// What a biscuit has in place of the id.
-    pub(super) number: u32,
-    pub(super) pair: KeyPair,
-    pub(super) public: biscuit_auth::PublicKey,
+    pub number: u32,
+    pub pair: KeyPair,
+    pub public: biscuit_auth::PublicKey,
 }
 
 /// What everybody may know of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey {
     pub id: String,
+    /// `access`, or one of [`Purpose`]; an id has a key for each.
+    pub purpose: &'static str,
     /// What a biscuit has in place of the id.
-    pub number: u32,
+    pub number: Option<u32>,
     /// Ed25519.
     pub bytes: [u8; 32],
-    /// Whether new tokens are signed with it, or only older ones were.
+    /// Whether what is new is signed with it, or only what is older was.
     pub signs: bool,
 }
 
 impl Keys {
     /// The ring of the settings, or the data folder's, which is made where there is none.
     pub fn open(config: &Config) -> anyhow::Result<Self> {
-        match &config.signing_keys {
-            Some(ring) => Self::of(ring).context("EMPULSE_SIGNING_KEYS"),
-            None => {
-                let (ring, path) = file::open_or_generate(&config.data_dir)?;
-                Self::of(&ring).with_context(|| path.display().to_string())
-            }
-        }
+        let (ring, origin) =
+            IN_THE_DATA_FOLDER.open(config.signing_keys.as_ref(), &config.data_dir)?;
+        Self::of(&ring).context(origin)
     }
 
     pub fn of(ring: &KeyRing) -> anyhow::Result<Self> {
@@ -89,6 +104,8 @@ impl Keys {
             csrf: MacKeys::derived(ring),
             mailed: MacKeys::derived(ring),
             challenge: MacKeys::derived(ring),
+            receipt: SignatureKeys::derived(ring, Purpose::Receipt)?,
+            audit: SignatureKeys::derived(ring, Purpose::Audit)?,
         })))
     }
 
@@ -116,36 +133,81 @@ impl Keys {
         &self.0.challenge
     }
 
-    /// For whoever checks access tokens elsewhere; the first signs.
+    /// By the first key of the ring.
+    pub fn sign(&self, purpose: Purpose, message: &[u8]) -> Result<Signature, SignatureFault> {
+        self.signatures(purpose).sign(message)
+    }
+
+    /// Whether one of the ring's keys made it, for this purpose and of this message.
+    pub fn verify(
+        &self,
+        purpose: Purpose,
+        message: &[u8],
+        signature: &Signature,
+    ) -> Result<(), SignatureFault> {
+        self.signatures(purpose).verify(message, signature)
+    }
+
+    fn signatures(&self, purpose: Purpose) -> &SignatureKeys {
+        match purpose {
+            Purpose::Receipt => &self.0.receipt,
+            Purpose::Audit => &self.0.audit,
+        }
+    }
+
+    /// In the ring's order.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.signing.iter().map(|key| &*key.id)
+    }
+
+    /// For whoever checks elsewhere what we sign; the first of each purpose signs.
     pub fn public_keys(&self) -> Vec<PublicKey> {
-        let keys = self.0.signing.iter().enumerate();
-        keys.filter_map(|(at, key)| {
-            Some(PublicKey {
-                id: key.id.clone(),
-                number: key.number,
-                bytes: key.public.to_bytes().try_into().ok()?,
-                signs: at == 0,
+        let access = self.0.signing.iter().enumerate().filter_map(|(at, key)| {
+            let number = Some(key.number);
+            PublicKey::of("access", at, &key.id, number, key.public)
+        });
+        let signatures = Purpose::ALL.into_iter().flat_map(|purpose| {
+            let keys = self.signatures(purpose).public().enumerate();
+            keys.filter_map(move |(at, (id, key))| {
+                PublicKey::of(purpose.as_str(), at, id, None, key)
             })
-        })
-        .collect()
+        });
+        access.chain(signatures).collect()
     }
 
     /// The key that signs; every ring has one.
-    pub(super) fn signing(&self) -> Option<&SigningKey> {
+    pub fn signing(&self) -> Option<&SigningKey> {
         self.0.signing.first()
     }
 
     /// The key that a biscuit names.
-    pub(super) fn numbered(&self, number: u32) -> Option<&SigningKey> {
+    pub fn numbered(&self, number: u32) -> Option<&SigningKey> {
         self.0.signing.iter().find(|key| key.number == number)
+    }
+}
+
+impl PublicKey {
+    fn of(
+        purpose: &'static str,
+        at: usize,
+        id: &str,
+        number: Option<u32>,
+        key: biscuit_auth::PublicKey,
+    ) -> Option<Self> {
+        Some(Self {
+            id: id.to_owned(),
+            purpose,
+            number,
+            bytes: key.to_bytes().try_into().ok()?,
+            signs: at == 0,
+        })
     }
 }
 
 impl fmt::Debug for Keys {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids = self.0.signing.iter().map(|key| &key.id);
         out.write_str("Keys ")?;
-        out.debug_list().entries(ids).finish()
+        out.debug_list().entries(self.ids()).finish()
     }
 }
 
@@ -157,7 +219,7 @@ fn number(id: &str) -> u32 {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// A ring of keys named by letters: the same letter is the same key.
@@ -179,17 +241,34 @@ pub(super) mod tests {
     fn the_first_key_signs_and_all_are_public() {
         let keys = ring("ab");
         let public = keys.public_keys();
-        assert_eq!(public.len(), 2);
+        let shown: Vec<_> = public
+            .iter()
+            .map(|key| (key.purpose, key.id.as_str(), key.signs))
+            .collect();
         assert_eq!(
-            public
-                .iter()
-                .map(|key| (key.id.as_str(), key.signs))
-                .collect::<Vec<_>>(),
-            [("key-a", true), ("key-b", false)]
+            shown,
+            [
+                ("access", "key-a", true),
+                ("access", "key-b", false),
+                ("receipt", "key-a", true),
+                ("receipt", "key-b", false),
+                ("audit", "key-a", true),
+                ("audit", "key-b", false),
+            ]
         );
-        assert_ne!(public[0].bytes, public[1].bytes);
-        assert_eq!(keys.signing().unwrap().number, public[0].number);
-        assert_eq!(ring("ba").public_keys()[1].bytes, public[0].bytes);
+        for (at, key) in public.iter().enumerate() {
+            assert!(
+                public[at + 1..]
+                    .iter()
+                    .all(|other| other.bytes != key.bytes)
+            );
+            assert_eq!(key.number.is_some(), key.purpose == "access");
+        }
+        assert_eq!(Some(keys.signing().unwrap().number), public[0].number);
+        let other = ring("ba").public_keys();
+        for purpose in [0, 2, 4] {
+            assert_eq!(other[purpose + 1].bytes, public[purpose].bytes);
+        }
     }
 
     #[test]
@@ -255,7 +334,12 @@ pub(super) mod tests {
     fn nothing_secret_is_shown() {
         let keys = ring("ab");
         assert_eq!(format!("{keys:?}"), r#"Keys ["key-a", "key-b"]"#);
-        let shown = format!("{:?} {:?}", keys.csrf(), keys.challenge());
+        let shown = format!(
+            "{:?} {:?} {:?}",
+            keys.csrf(),
+            keys.challenge(),
+            keys.0.audit
+        );
         assert!(!shown.contains("61"), "{shown}");
     }
 }

@@ -102,7 +102,7 @@ impl<U> fmt::Debug for MacKey<U> {
 }
 
 /// HMAC-SHA256 over the parts, each behind its length, so that they can't be cut elsewhere.
-fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+pub(super) fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     // HMAC itself fills a key up to the hash's block with zeros; a whole block can't be of a wrong length.
     let mut block = [0; 64];
     block[..32].copy_from_slice(key);
