@@ -18,6 +18,9 @@ pub enum Error {
     /// It refused the statement.
     #[error("the database refused a statement: {0}")]
     Refused(#[from] DieselError),
+    /// Somebody else does this by now; nothing of it stands (see [`witnessed`](super::witnessed)).
+    #[error("another has taken this over")]
+    Overtaken,
 }
 
 /// Whether PostgreSQL's word is none that diesel knows: the last one of a server that stops is among those.

@@ -16,6 +16,7 @@ mod statement;
 mod stored;
 pub mod tables;
 mod tls;
+mod witness;
 
 #[cfg(feature = "embedded")]
 pub mod embedded;
@@ -45,6 +46,7 @@ use self::probe::Probe;
 use self::replica::Replica;
 pub use self::server::{News, Server};
 pub use self::statement::Statement;
+pub use self::witness::{apart, witnessed};
 use crate::telemetry::Metrics;
 
 /// PostgreSQL ends a statement after this.

@@ -42,6 +42,8 @@ pub enum ApiError {
     Forbidden(&'static str),
     #[error("{0}")]
     Csrf(&'static str),
+    #[error("{0}")]
+    Conflict(&'static str),
     #[error("Too many requests. Try again in {} s.", seconds(*retry_after))]
     RateLimited {
         limit: u64,
@@ -84,6 +86,7 @@ impl ApiError {
             Self::Unauthenticated(_) => "UNAUTHENTICATED",
             Self::Forbidden(_) => "FORBIDDEN",
             Self::Csrf(_) => "CSRF",
+            Self::Conflict(_) => "CONFLICT",
             Self::RateLimited { .. } => "RATE_LIMITED",
             Self::PayloadTooLarge(_) => "PAYLOAD_TOO_LARGE",
             Self::Timeout => "TIMEOUT",
@@ -103,6 +106,7 @@ impl ApiError {
             Self::OnlyQueries => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) | Self::Csrf(_) => StatusCode::FORBIDDEN,
+            Self::Conflict(_) => StatusCode::CONFLICT,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::PayloadTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Timeout | Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -181,6 +185,7 @@ impl From<Arc<db::Error>> for ApiError {
             db::Error::Unavailable(reason) => Self::unavailable(reason.clone()),
             db::Error::Timeout(_) | db::Error::Silent(_) => Self::Timeout,
             db::Error::Refused(_) => Self::internal(error),
+            db::Error::Overtaken => Self::Conflict("This request was sent again, and is done by another now."),
         }
     }
 }

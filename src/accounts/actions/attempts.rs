@@ -11,6 +11,7 @@ use crate::accounts::jobs::{self, AccountMail};
 use crate::accounts::lifetimes::ATTEMPTS;
 use crate::accounts::store::{self, Hash};
 use crate::accounts::{Accounts, SessionId};
+use crate::db;
 
 /// What lets somebody try although an address is locked.
 #[derive(Debug, Clone, Copy)]
@@ -149,17 +150,19 @@ impl Accounts {
         let Some(until) = attempt.locked_until.filter(|_| !attempt.is_apart) else {
             return Ok(());
         };
-        let mut tx = self.app.db.begin().await?;
-        if store::tell_lock(&mut tx, attempt.subject).await? {
-            let mail = AccountMail::Locked {
-                email_key: email_key.to_owned(),
-                until,
-                what: client.circumstances(self.app.clock.now()),
-            };
-            jobs::mail(&mut tx, &mail, client).await?;
-        }
-        tx.commit().await?;
-        Ok(())
+        let told = async {
+            let mut tx = self.app.db.begin().await?;
+            if store::tell_lock(&mut tx, attempt.subject).await? {
+                let mail = AccountMail::Locked {
+                    email_key: email_key.to_owned(),
+                    until,
+                    what: client.circumstances(self.app.clock.now()),
+                };
+                jobs::mail(&mut tx, &mail, client).await?;
+            }
+            tx.commit().await
+        };
+        Ok(db::apart(told).await?)
     }
 }
 

@@ -2,7 +2,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::sql_types::{Binary, Bool, Integer, Nullable, Timestamptz};
 
 use super::Hash;
-use crate::db::{Db, Error, Freshness, Statement, Tx};
+use crate::db::{Db, Error, Freshness, Statement, Tx, apart};
 
 /// What may be tried, and when it is forgotten.
 #[derive(Debug, Clone, Copy)]
@@ -47,14 +47,14 @@ pub async fn count_attempt(
     .text(" or f.failures < ")
     .bind::<Integer, _>(rules.before_challenge)
     .text(") returning locked_until");
-    Ok(db.write(&write).await?.into_iter().next())
+    Ok(apart(db.write(&write)).await?.into_iter().next())
 }
 
 /// An attempt while no more may be made is a failure too, and changes nothing else.
 pub async fn count_refused_attempt(db: &Db, subject: Hash) -> Result<usize, Error> {
     let write = Statement::<()>::new("update sign_in_failures set failures = failures + 1 where locked_until is not null and subject = ")
         .bind::<Binary, _>(subject.to_vec());
-    db.execute(&write).await
+    apart(db.execute(&write)).await
 }
 
 pub async fn locks(db: &Db, subjects: &[Hash]) -> Result<Vec<(Vec<u8>, LockedUntil)>, Error> {
@@ -81,7 +81,7 @@ pub async fn take_back(db: &Db, subject: Hash, locked_until: LockedUntil) -> Res
     .bind::<Nullable<Timestamptz>, _>(locked_until)
     .text(") where failures > 0 and subject = ")
     .bind::<Binary, _>(subject.to_vec());
-    db.execute(&write).await
+    apart(db.execute(&write)).await
 }
 
 /// Whether somebody is to be told of a lock: the first who asks is.
@@ -104,5 +104,5 @@ pub async fn use_solution(
         .text(", ")
         .bind::<Timestamptz, _>(expires_at)
         .text(") on conflict do nothing");
-    Ok(db.execute(&write).await? > 0)
+    Ok(apart(db.execute(&write)).await? > 0)
 }
