@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod contract {
+    mod idempotency;
     mod imports;
     mod nulls;
     mod operations;

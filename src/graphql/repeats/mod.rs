@@ -1,0 +1,5 @@
+//! Requests that are sent again under an `Idempotency-Key`.
+
+mod table;
+
+pub use table::{Kept, MUTATIONS};

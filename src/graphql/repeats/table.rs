@@ -1,0 +1,34 @@
+//! Which mutations may be sent again under a key: each says so here, and one that does not is refused.
+
+/// What becomes of a mutation's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// For a day, for whoever sends the same again.
+    ForADay,
+    /// It is shown once, so nothing may hold it; or it is of no use later. Why, for whoever sent a key.
+    Never(&'static str),
+}
+
+const SECRET: Kept = Kept::Never("its answer holds secrets, which are shown once");
+const COOKIES: Kept =
+    Kept::Never("it changes cookies, which are not kept; to send it again does no harm");
+const FRESH: Kept = Kept::Never("its answer is good once, and for a short time");
+
+/// Every mutation that is served. A new one gets its row: [`Kept::Never`] where the answer holds tokens, codes, secrets,
+/// tax data or signed addresses, or where cookies change.
+pub const MUTATIONS: &[(&str, Kept)] = &[
+    ("register", Kept::ForADay),
+    ("verifyEmail", Kept::ForADay),
+    ("resendVerification", Kept::ForADay),
+    ("login", SECRET),
+    ("refreshSession", SECRET),
+    ("logout", COOKIES),
+    ("revokeSession", Kept::ForADay),
+    ("revokeAllSessions", Kept::ForADay),
+    ("requestPasswordReset", Kept::ForADay),
+    ("resetPassword", Kept::ForADay),
+    ("changePassword", Kept::ForADay),
+    ("changeEmail", Kept::ForADay),
+    ("updateProfile", Kept::ForADay),
+    ("createChallenge", FRESH),
+];
