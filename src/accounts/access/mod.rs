@@ -13,18 +13,19 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use biscuit_auth::builder::{Fact, Term, fact, string};
-use biscuit_auth::macros::{check, policy, rule};
+use biscuit_auth::builder::{Fact, Term, bytes, fact, string};
+use biscuit_auth::macros::{policy, rule};
 use biscuit_auth::{Authorizer, AuthorizerBuilder, AuthorizerLimits, Biscuit, error};
 use chrono::{DateTime, Utc};
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use self::narrowed::Narrowed;
 use super::{AccountId, Role, Scope, SessionId};
 use crate::keys::Keys;
 
-/// Ours are some 500; the rest is for blocks of the holder's. What is longer is not looked at.
+/// Ours are some 400; the rest is for blocks of the holder's. What is longer is not looked at.
 const LONGEST: usize = 4 << 10;
 
 /// Tokens that are known to be good. One takes some 400 bytes.
@@ -57,7 +58,6 @@ pub struct Claims<'a> {
     pub session: SessionId,
     /// For those who read tokens elsewhere; here the account's row says it, as roles change before a token ends.
     pub roles: &'a [Role],
-    pub issued_at: DateTime<Utc>,
     /// In whole seconds; what is over is cut off.
     pub expires_at: DateTime<Utc>,
 }
@@ -67,7 +67,6 @@ pub struct Claims<'a> {
 pub struct Access {
     pub account: AccountId,
     pub session: SessionId,
-    pub issued_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
     /// None: all that the session may. Else its holder has narrowed it to these, at least one.
     pub scopes: Option<BTreeSet<Scope>>,
@@ -114,14 +113,10 @@ impl AccessTokens {
         let key = self.keys.signing().ok_or(error::Token::InternalError)?;
         let mut block = Biscuit::builder()
             .root_key_id(key.number)
-            .fact(fact("user", &[string(&claims.account.to_string())]))?
-            .fact(fact("session", &[string(&claims.session.to_string())]))?
+            .fact(fact("user", &[bytes(claims.account.0.as_bytes())]))?
+            .fact(fact("session", &[bytes(claims.session.0.as_bytes())]))?
             .fact(fact("audience", &[string(&self.audience)]))?
-            .fact(fact("issued", &[date(claims.issued_at)?]))?
-            .fact(fact("expires", &[date(claims.expires_at)?]))?
-            // Said in the token too, for those who check it elsewhere and would forget.
-            .check(check!("check if time($t), expires($e), $t < $e"))?
-            .check(check!("check if service($s), audience($s)"))?;
+            .fact(fact("expires", &[date(claims.expires_at)?]))?;
         for role in claims.roles {
             block = block.fact(fact("role", &[string(role.as_str())]))?;
         }
@@ -185,7 +180,10 @@ impl AccessTokens {
             1 => None,
             _ => Some(Narrowed::understood(token, &mut authorizer)?),
         };
-        let mut access = said(&mut authorizer).map_err(fault)??;
+        let (mut access, audience) = said(&mut authorizer).map_err(fault)??;
+        if audience != self.audience {
+            return Err(AccessFault::Invalid);
+        }
         if now >= access.expires_at {
             return Err(AccessFault::Expired);
         }
@@ -199,48 +197,49 @@ impl AccessTokens {
         Ok(access)
     }
 
-    /// What we know ourselves, and what has to hold whatever a token says.
+    /// What we know ourselves, for the checks of whoever narrowed it.
     fn ambient(&self, now: DateTime<Utc>) -> Result<AuthorizerBuilder, error::Token> {
         AuthorizerBuilder::new()
             .set_limits(self.limits.clone())
             .fact(fact("time", &[date(now)?]))?
             .fact(fact("service", &[string(&self.audience)]))?
-            .check(check!("check if time($t), expires($e), $t < $e"))?
-            .check(check!("check if service($s), audience($s)"))?
             .policy(policy!("allow if true"))
     }
 }
 
-/// What the first block says. A query sees that block and our own facts, and no later block's.
-fn said(authorizer: &mut Authorizer) -> Result<Result<Access, AccessFault>, error::Token> {
+/// What the first block says, and to whom. A query sees that block and our own facts, and no later block's.
+fn said(
+    authorizer: &mut Authorizer,
+) -> Result<Result<(Access, String), AccessFault>, error::Token> {
     let facts: Vec<Fact> = authorizer.query(rule!(
-        "said($u, $s, $i, $e) <- user($u), session($s), issued($i), expires($e)"
+        "said($u, $s, $a, $e) <- user($u), session($s), audience($a), expires($e)"
     ))?;
     // Two would be two of something that a token has one of.
-    let [fact] = &facts[..] else {
+    let Ok([fact]) = <[Fact; 1]>::try_from(facts) else {
         return Ok(Err(AccessFault::Invalid));
     };
     Ok(read(fact).ok_or(AccessFault::Invalid))
 }
 
-fn read(fact: &Fact) -> Option<Access> {
+fn read(fact: Fact) -> Option<(Access, String)> {
+    let terms = <[Term; 4]>::try_from(fact.predicate.terms).ok()?;
     let [
-        Term::Str(account),
-        Term::Str(session),
-        Term::Date(issued_at),
+        Term::Bytes(account),
+        Term::Bytes(session),
+        Term::Str(audience),
         Term::Date(expires_at),
-    ] = &fact.predicate.terms[..]
+    ] = terms
     else {
         return None;
     };
-    Some(Access {
-        account: account.parse().ok()?,
-        session: session.parse().ok()?,
-        issued_at: DateTime::from_timestamp(i64::try_from(*issued_at).ok()?, 0)?,
-        expires_at: DateTime::from_timestamp(i64::try_from(*expires_at).ok()?, 0)?,
+    let access = Access {
+        account: AccountId(Uuid::from_slice(&account).ok()?),
+        session: SessionId(Uuid::from_slice(&session).ok()?),
+        expires_at: DateTime::from_timestamp(i64::try_from(expires_at).ok()?, 0)?,
         scopes: None,
         revocation_ids: Vec::new(),
-    })
+    };
+    Some((access, audience))
 }
 
 /// A limit that was hit is no word on the token. All else is: also what can't be evaluated.

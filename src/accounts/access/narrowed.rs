@@ -10,7 +10,7 @@
 //! | `ip("203.0.113.7")`, `ip("2001:db8::7")` | the client's address; not there if it is not known |
 //! | `networks({"203.0.113.7/32", … "203.0.113.0/24", … "0.0.0.0/0"})` | every network which that address is in |
 //! | `service("https://api.example.org")` | who we are |
-//! | `user(…)`, `session(…)`, `role(…)`, `audience(…)`, `issued(…)`, `expires(…)` | what the token says |
+//! | `user(hex:…)`, `session(hex:…)`, `role(…)`, `audience(…)`, `expires(…)` | what the token says; ids as their bytes |
 //!
 //! Such as:
 //!
@@ -44,14 +44,14 @@ use crate::accounts::Scope;
 /// Blocks of the holder's.
 const MOST_BLOCKS: usize = 8;
 
-/// Checks of all blocks, and ours.
+/// Checks of all blocks.
 const MOST_CHECKS: usize = 40;
 
 /// Facts that one way of a check looks for; each multiplies those before it.
 const MOST_FACTS: usize = 3;
 
-/// Facts beside the roles: five that a token of ours says, and two that we add before it is known what is to be opened.
-const FACTS_OF_OURS: usize = 7;
+/// Facts beside the roles: four that a token of ours says, and two that we add before it is known what is to be opened.
+const FACTS_OF_OURS: usize = 6;
 
 /// A token whose later blocks hold only what we know the meaning and the cost of.
 pub struct Narrowed<'a> {

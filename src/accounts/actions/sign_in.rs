@@ -15,7 +15,7 @@ use crate::accounts::jobs::{self, AccountMail};
 use crate::accounts::model::{Account, AccountId, SessionId, Status};
 use crate::accounts::password::{PasswordHash, Verified};
 use crate::accounts::secret::{Csrf, Device, RefreshToken};
-use crate::accounts::store::{self, NewSession};
+use crate::accounts::store::{self, Beginning, NewSession};
 use crate::accounts::{Accounts, lifetimes, quotas};
 use crate::db::Tx;
 
@@ -126,8 +126,8 @@ impl Accounts {
             }
             kept = hash;
         };
-        store::forgive(&mut tx, attempt.subject).await?;
         if let Err(mistake) = may_sign_in(&account) {
+            store::forgive(&mut tx, attempt.subject).await?;
             tx.commit().await?;
             return Err(mistake.into());
         }
@@ -135,7 +135,7 @@ impl Accounts {
             store::renew_hash(&mut tx, account.id, renewed.as_str()).await?;
         }
         let signed_in = self
-            .begin_session(&mut tx, account, device, input, client)
+            .begin_session(&mut tx, account, attempt, device, input, client)
             .await?;
         tx.commit().await?;
         Ok(signed_in)
@@ -145,6 +145,7 @@ impl Accounts {
         &self,
         tx: &mut Tx<'_>,
         account: Account,
+        attempt: &Attempt,
         device: Option<(Device, Uuid)>,
         input: &SignIn,
         client: &Client,
@@ -167,8 +168,13 @@ impl Accounts {
             ip_address: client.shown_address(),
             expires_at,
         };
-        let had_others = store::begin_session(tx, new, now).await?;
-        for ended in store::end_beyond(tx, account.id, lifetimes::MOST_SESSIONS, now).await? {
+        let with = Beginning {
+            forgiven: attempt.subject,
+            device: device.as_ref().map(|(_, device)| *device),
+            most: lifetimes::MOST_SESSIONS,
+        };
+        let begun = store::begin_session(tx, new, with, now).await?;
+        for ended in begun.ended {
             let mail = AccountMail::SessionLimit {
                 ended: ended.id,
                 begun: session,
@@ -176,10 +182,7 @@ impl Accounts {
             jobs::mail(tx, &mail, client).await?;
         }
         let device_token = match device {
-            Some((token, device)) => {
-                store::touch_device(tx, device, client.user_agent.clone(), now).await?;
-                token.text()
-            }
+            Some((token, _)) => token.text(),
             None => {
                 let token = Device::random();
                 let agent = client.user_agent.clone();
@@ -187,7 +190,7 @@ impl Accounts {
                 store::add_device(tx, account.id, token.hash(), agent, most, now).await?;
                 // Nobody needs to hear of their first. That no device is known says nothing: they are forgotten when a
                 // password is changed, and then a thief's is to be told of all the more.
-                if had_others {
+                if begun.had_others {
                     jobs::mail(tx, &AccountMail::NewDevice { session }, client).await?;
                 }
                 token.text()
@@ -230,7 +233,6 @@ impl Accounts {
                 account: account.id,
                 session,
                 roles: &account.roles,
-                issued_at: now,
                 expires_at: access_expires_at,
             })
             .map_err(|error| Fault::Internal(error.to_string()))?;
