@@ -6,22 +6,6 @@ use super::Hash;
 use crate::accounts::model::AccountId;
 use crate::db::{Error, Statement, Tx};
 
-/// Notes that a known device was used.
-pub async fn touch_device(
-    tx: &mut Tx<'_>,
-    device: Uuid,
-    user_agent: Option<String>,
-    now: DateTime<Utc>,
-) -> Result<usize, Error> {
-    let write = Statement::<()>::new("update known_devices set last_used_at = ")
-        .bind::<Timestamptz, _>(now)
-        .text(", user_agent = ")
-        .bind::<Nullable<Text>, _>(user_agent)
-        .text(" where id = ")
-        .bind::<SqlUuid, _>(device);
-    tx.execute(&write).await
-}
-
 /// Gets to know a device, and forgets what an account has beyond so many.
 pub async fn add_device(
     tx: &mut Tx<'_>,

@@ -22,16 +22,57 @@ pub struct NewSession {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Whether the account was ever signed in to before, as far as is remembered.
+/// What goes with the beginning of a session, in the statement that begins it: each statement of its own would cost a
+/// sign-in a round trip, and there is little else that it costs beside its password.
+pub struct Beginning {
+    /// Whose wrong passwords are forgotten.
+    pub forgiven: Hash,
+    /// The known device that it is begun on.
+    pub device: Option<Uuid>,
+    /// What an account has beyond so many sessions ends, those first that were idle longest.
+    pub most: i64,
+}
+
+/// What came of it.
+pub struct Begun {
+    /// Whether the account was ever signed in to before, as far as is remembered.
+    pub had_others: bool,
+    pub ended: Vec<Session>,
+}
+
 pub async fn begin_session(
     tx: &mut Tx<'_>,
     new: NewSession,
+    with: Beginning,
     now: DateTime<Utc>,
-) -> Result<bool, Error> {
-    let write = Statement::<Bool>::new(
-        "with begun as (insert into sessions (id, account_id, token_hash, is_remembered, by_cookie, user_agent, ip_address, \
-         created_at, last_used_at, expires_at) values (",
+) -> Result<Begun, Error> {
+    // What a statement reads is as it was before it wrote: the new one is not among those that are counted.
+    let write = Statement::<(Bool, Nullable<SessionSql>)>::new(
+        "with forgiven as (delete from sign_in_failures where subject = ",
     )
+    .bind::<Binary, _>(with.forgiven.to_vec())
+    .text("), touched as (update known_devices set last_used_at = ")
+    .bind::<Timestamptz, _>(now)
+    .text(", user_agent = ")
+    .bind::<Nullable<Text>, _>(new.user_agent.clone())
+    .text(" where id = ")
+    .bind::<Nullable<SqlUuid>, _>(with.device)
+    .text("), ended as (update sessions s set ended_at = ")
+    .bind::<Timestamptz, _>(now)
+    .text(", ended_because = ")
+    .bind::<Text, _>(Ending::TooMany.as_str())
+    .text(" where s.id in (select id from sessions where ended_at is null and account_id = ")
+    .bind::<SqlUuid, _>(new.account_id)
+    .text(" and expires_at > ")
+    .bind::<Timestamptz, _>(now)
+    .text(" order by last_used_at desc, id desc offset ")
+    .bind::<BigInt, _>(with.most - 1)
+    .text(concat!(
+        ") returning ",
+        session_columns!(),
+        "), begun as (insert into sessions (id, account_id, token_hash, is_remembered, by_cookie, user_agent, ip_address, \
+         created_at, last_used_at, expires_at) values ("
+    ))
     .bind::<SqlUuid, _>(new.id)
     .text(", ")
     .bind::<SqlUuid, _>(new.account_id)
@@ -51,32 +92,15 @@ pub async fn begin_session(
     .bind::<Timestamptz, _>(now)
     .text(", ")
     .bind::<Timestamptz, _>(new.expires_at)
-    // What a statement reads is as it was before it wrote.
-    .text(") returning 1) select exists (select from sessions where account_id = ")
-    .bind::<SqlUuid, _>(new.account_id)
-    .text(") from begun");
-    Ok(tx.first(&write).await?.unwrap_or(true))
-}
-
-/// Ends what an account has beyond so many sessions, those first that were idle longest.
-pub async fn end_beyond(
-    tx: &mut Tx<'_>,
-    account: AccountId,
-    most: i64,
-    now: DateTime<Utc>,
-) -> Result<Vec<Session>, Error> {
-    let write = Statement::<SessionSql>::new("update sessions s set ended_at = ")
-        .bind::<Timestamptz, _>(now)
-        .text(", ended_because = ")
-        .bind::<Text, _>(Ending::TooMany.as_str().to_owned())
-        .text(" where s.id in (select id from sessions where ended_at is null and account_id = ")
-        .bind::<SqlUuid, _>(account)
-        .text(" and expires_at > ")
-        .bind::<Timestamptz, _>(now)
-        .text(" order by last_used_at desc, id desc offset ")
-        .bind::<BigInt, _>(most)
-        .text(concat!(") returning ", session_columns!()));
-    tx.load(&write).await
+    .text(
+        ") returning account_id) select exists (select from sessions o where o.account_id = begun.account_id), ended.* \
+         from begun left join ended on true",
+    );
+    let rows: Vec<(bool, Option<Session>)> = tx.load(&write).await?;
+    Ok(Begun {
+        had_others: rows.first().is_none_or(|(had_others, _)| *had_others),
+        ended: rows.into_iter().filter_map(|(_, ended)| ended).collect(),
+    })
 }
 
 /// For fewer ids PostgreSQL would plan the read anew each time, which takes longer than the read.
