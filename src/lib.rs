@@ -27,6 +27,9 @@ pub mod catalogue;
 /// People: who they are, how they show it, and how long that lasts.
 pub mod accounts;
 
+/// What happened, and by whom: a chained trail that is only added to.
+pub mod audit;
+
 /// The one context of requests and jobs: whichever form each part has.
 pub mod app;
 

@@ -4,6 +4,9 @@ use std::net::IpAddr;
 
 use secrecy::SecretString;
 
+use super::model::AccountId;
+use crate::audit::By;
+
 /// Headers may be of any length; nobody needs to see more of them.
 const LONGEST_USER_AGENT: usize = 400;
 
@@ -49,5 +52,15 @@ impl Client {
 
     pub fn shown_address(&self) -> Option<String> {
         self.address.map(|address| address.to_string())
+    }
+
+    /// For the trail: this client, and whose account acts, where that is known.
+    pub fn by(&self, account: impl Into<Option<AccountId>>) -> By {
+        By {
+            actor: account.into().map(|account| account.0),
+            address: self.address,
+            user_agent: self.user_agent.clone(),
+            correlation_id: Some(self.correlation_id.clone()).filter(|id| !id.is_empty()),
+        }
     }
 }

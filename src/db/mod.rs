@@ -177,6 +177,19 @@ pub enum Freshness {
     Current,
 }
 
+/// What somebody of this process may wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    /// There is a job to be done.
+    Jobs,
+    /// There is an event to be chained.
+    Audit,
+}
+
+impl Topic {
+    const ALL: [Self; 2] = [Self::Jobs, Self::Audit];
+}
+
 /// The database of the service: its connections, and the limits and counts around each call.
 pub struct Db {
     source: Source,
@@ -185,7 +198,7 @@ pub struct Db {
     probe: Probe,
     replica: Option<Arc<Replica>>,
     statements: AtomicU64,
-    announced: Notify,
+    announced: [Notify; Topic::ALL.len()],
     metrics: Arc<Metrics>,
 }
 
@@ -212,7 +225,7 @@ impl Db {
             }),
             source,
             statements: AtomicU64::new(0),
-            announced: Notify::new(),
+            announced: Default::default(),
             metrics,
         }
     }
@@ -242,8 +255,13 @@ impl Db {
 
     /// Tells when a transaction of this process that had something to [announce](Tx::announce) was committed. Counts
     /// from when it is called, not from when it is first waited for.
-    pub fn announced(&self) -> Notified<'_> {
-        self.announced.notified()
+    pub fn announced(&self, topic: Topic) -> Notified<'_> {
+        self.announced[topic as usize].notified()
+    }
+
+    /// Tells those of this process who wait for it.
+    pub fn announce(&self, topic: Topic) {
+        self.announced[topic as usize].notify_waiters();
     }
 
     fn count_statement(&self) {

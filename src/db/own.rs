@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::witness::witness;
-use super::{CALL_LIMIT, Db, Error, STATEMENT_LIMIT, Source, Statement, error};
+use super::{CALL_LIMIT, Db, Error, STATEMENT_LIMIT, Source, Statement, Topic, error};
 
 /// How long an action waits for a connection before its client is told to come back.
 const WAIT_LIMIT: Duration = Duration::from_secs(5);
@@ -128,7 +128,7 @@ type Call<'c, T> = Pin<Box<dyn Future<Output = QueryResult<T>> + Send + 'c>>;
 pub struct Tx<'d> {
     db: &'d Db,
     own: PooledConnection<'static, Manager>,
-    announces: bool,
+    announces: [bool; Topic::ALL.len()],
 }
 
 impl Db {
@@ -186,7 +186,7 @@ impl Db {
         Ok(Tx {
             db: self,
             own,
-            announces: false,
+            announces: Default::default(),
         })
     }
 }
@@ -238,15 +238,17 @@ impl Tx<'_> {
         }
         self.call("commit").await?;
         self.own.in_use = false;
-        if self.announces {
-            self.db.announced.notify_waiters();
+        for topic in Topic::ALL {
+            if self.announces[topic as usize] {
+                self.db.announce(topic);
+            }
         }
         Ok(())
     }
 
     /// Once it stands, wakes those of this process who wait for news ([`Db::announced`]).
-    pub fn announce(&mut self) {
-        self.announces = true;
+    pub fn announce(&mut self, topic: Topic) {
+        self.announces[topic as usize] = true;
     }
 
     /// Takes it back, and gives the connection to the next.

@@ -154,6 +154,48 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    audit_pending (position) {
+        position -> BigInt,
+        id -> Uuid,
+        action -> Text,
+        actor_id -> Nullable<Uuid>,
+        subject_id -> Nullable<Text>,
+        correlation_id -> Nullable<Text>,
+        details -> Text,
+        origin_commitment -> Nullable<Bytea>,
+        facts_commitment -> Nullable<Bytea>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    audit_events (sequence) {
+        sequence -> BigInt,
+        id -> Uuid,
+        action -> Text,
+        actor_id -> Nullable<Uuid>,
+        subject_id -> Nullable<Text>,
+        correlation_id -> Nullable<Text>,
+        details -> Text,
+        origin_commitment -> Nullable<Bytea>,
+        facts_commitment -> Nullable<Bytea>,
+        created_at -> Timestamptz,
+        previous -> Bytea,
+        hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    audit_personal (event_id, part) {
+        event_id -> Uuid,
+        part -> Text,
+        whose -> Nullable<Uuid>,
+        salt -> Bytea,
+        content -> Text,
+    }
+}
+
 diesel::joinable!(albums -> artists (artist_id));
 diesel::joinable!(known_devices -> accounts (account_id));
 diesel::joinable!(mailed_tokens -> accounts (account_id));

@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Job, JobId, store};
-use crate::db::{Error, Tx};
+use crate::db::{Error, Topic, Tx};
 
 /// Asks for a job, to be done as soon as the transaction stands.
 pub async fn enqueue(tx: &mut Tx<'_>, job: &impl Job) -> Result<JobId, Error> {
@@ -67,7 +67,7 @@ impl New {
     pub async fn enqueue(self, tx: &mut Tx<'_>) -> Result<Option<JobId>, Error> {
         let made = store::insert(tx, self).await?;
         if made.is_some() {
-            tx.announce();
+            tx.announce(Topic::Jobs);
         }
         Ok(made)
     }

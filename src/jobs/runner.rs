@@ -16,7 +16,7 @@ use super::lease::{self, Outcome};
 use super::registry::{Registry, Schedule};
 use super::store::{self, Taken};
 use super::wake::Ear;
-use crate::db::{Db, Error};
+use crate::db::{Db, Error, Topic};
 use crate::telemetry::Metrics;
 
 /// Between two looks at the length of the queue.
@@ -94,7 +94,7 @@ impl Runner {
         let took = async {
             let mut state = State::default();
             loop {
-                let announced = db.announced();
+                let announced = db.announced(Topic::Jobs);
                 let next = tokio::select! {
                     next = beside(&mut running, self.look(db, &mut state)) => next,
                     () = stop.cancelled() => return,

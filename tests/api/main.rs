@@ -6,6 +6,7 @@
 #![cfg(test)]
 
 mod accounts;
+mod audit;
 mod authorization;
 mod catalogue;
 mod documents;

@@ -17,6 +17,7 @@ const ROOMS: &[&str] = &[
     "demo",
     "catalogue",
     "accounts",
+    "audit",
     "app",
     "mail",
     "jobs",
@@ -30,7 +31,7 @@ const ROOMS: &[&str] = &[
     "config",
 ];
 /// Rooms of the domain, whose insides are nobody else's business.
-const DOMAINS: &[&str] = &["catalogue", "accounts"];
+const DOMAINS: &[&str] = &["catalogue", "accounts", "audit"];
 
 #[test]
 fn imports_point_down_and_domains_are_entered_by_their_front_door() {

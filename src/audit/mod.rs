@@ -1,0 +1,48 @@
+//! The audit trail: what happened, by whom, in one chain that is only added to.
+//!
+//! An action [records](record) its event in its own transaction, so that there is no action without its event and no
+//! event without its action. Of what has no transaction, such as a refusal, the event stands [alone](record_alone). What
+//! is personal in an event stands apart from it and can be erased; the chain holds a salted hash of it.
+//!
+//! Knows no domain: who acts is a [`By`], what it is about an ID as clients know it.
+//!
+//! - The words of actions are public: `object.happened`, in the past (`login.failed`, `role.changed`). One that was
+//!   recorded is never called otherwise.
+//! - Secrets stand in no event, nor anything by which one could be guessed.
+
+mod chain;
+mod event;
+mod personal;
+mod store;
+
+pub use self::event::{AuditEventId, By, Event};
+use crate::db::{Db, Error, Statement, Topic, Tx};
+
+/// Records what an action does, as part of its transaction.
+pub async fn record(tx: &mut Tx<'_>, event: Event) -> Result<(), Error> {
+    record_all(tx, vec![event]).await
+}
+
+/// The same for several at once, in their order; one statement.
+pub async fn record_all(tx: &mut Tx<'_>, events: Vec<Event>) -> Result<(), Error> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    tx.execute(&store::insertion(events)).await?;
+    tx.announce(Topic::Audit);
+    Ok(())
+}
+
+/// Records what has no transaction of its own. It stands once this is done.
+pub async fn record_alone(db: &Db, event: Event) -> Result<(), Error> {
+    db.execute(&store::insertion(vec![event])).await?;
+    db.announce(Topic::Audit);
+    Ok(())
+}
+
+/// Begins a statement that records an event beside whatever else it does: `with …, ` to which one more `name as (…)` or
+/// the statement itself is added. For where a statement of its own would take too long. Whoever runs it announces it
+/// by [`Topic::Audit`].
+pub fn recorded_beside<ST>(event: Event) -> Statement<ST> {
+    store::recorded(Statement::new("with "), vec![event])
+}
