@@ -14,6 +14,7 @@ use crate::limits::{FailoverLimiter, Limiter, LocalLimiter};
 use crate::mail::Mailer;
 use crate::redis::Redis;
 use crate::telemetry::Metrics;
+use crate::vault::Vault;
 
 /// Bytes that the cache in process may take.
 const LOCAL_CACHE: u64 = 16 << 20;
@@ -21,6 +22,7 @@ const LOCAL_CACHE: u64 = 16 << 20;
 pub struct App {
     pub config: Arc<Config>,
     pub keys: Keys,
+    pub vault: Vault,
     pub db: Db,
     pub redis: Option<Arc<Redis>>,
     pub limiter: Arc<dyn Limiter>,
@@ -46,6 +48,7 @@ impl App {
         metrics: Arc<Metrics>,
     ) -> anyhow::Result<Arc<Self>> {
         let keys = Keys::open(&config)?;
+        let vault = Vault::unlocked(&config)?;
         let replica = match &config.database_replica_url {
             Some(url) => Some(Source::Server(
                 Server::new(url).context("DATABASE_REPLICA_URL")?,
@@ -77,6 +80,7 @@ impl App {
         Ok(Arc::new(Self {
             config,
             keys,
+            vault,
             db,
             redis,
             limiter,

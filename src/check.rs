@@ -16,6 +16,7 @@ use crate::db::{Server, Source, migrate};
 use crate::keys::Keys;
 use crate::mail::Mailer;
 use crate::redis::Redis;
+use crate::vault::Vault;
 
 /// Another service gets this long to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -47,6 +48,7 @@ pub async fn run(config: &Config, out: &mut dyn Write) -> io::Result<bool> {
         report.line("redis", patiently(redis(url)).await)?;
     }
     report.line("signing keys", signing_keys(config))?;
+    report.line("encryption keys", encryption_keys(config))?;
     report.line("breached passwords", accounts::check_passwords(config))?;
     if config.smtp_url.is_some() {
         report.line("mail server", mail_server(config).await)?;
@@ -118,6 +120,10 @@ async fn database(source: &Source) -> anyhow::Result<String> {
 
 fn signing_keys(config: &Config) -> anyhow::Result<String> {
     Ok(ring(Keys::open(config)?.ids(), "signs"))
+}
+
+fn encryption_keys(config: &Config) -> anyhow::Result<String> {
+    Ok(ring(Vault::unlocked(config)?.ids(), "encrypts"))
 }
 
 fn ring<'a>(mut ids: impl Iterator<Item = &'a str>, does: &str) -> String {

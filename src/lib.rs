@@ -39,6 +39,9 @@ pub mod mail;
 /// Work that goes on after an answer: enqueued in a transaction, leased, tried again.
 pub mod jobs;
 
+/// What is kept encrypted, bound to its place.
+pub mod vault;
+
 /// How often somebody may do something.
 pub mod limits;
 

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 pub use arguments::{Command, command};
 pub use given::Source;
 pub use parse::{Environment, LogFormat};
-pub use secrets::{Challenge, Key, KeyRing};
+pub use secrets::{Challenge, Key, KeyRing, is_key_id};
 pub use setting::{Described, Setting};
 pub use settings::{Config, SETTINGS};
 pub use urls::Clamav;

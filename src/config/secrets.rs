@@ -69,11 +69,7 @@ fn key(text: &str) -> Parsed<Key> {
     let (id, hex) = text
         .split_once(':')
         .ok_or("has a key that is not written as id:hex")?;
-    let id_is_right = (1..=32).contains(&id.len())
-        && id
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if !id_is_right {
+    if !is_key_id(id) {
         return Err("has an id that is not 1 to 32 of a-z, 0-9 and -".into());
     }
     let bytes = SecretBox::try_init_with(|| {
@@ -83,6 +79,14 @@ fn key(text: &str) -> Parsed<Key> {
         id: id.to_owned(),
         bytes: Arc::new(bytes),
     })
+}
+
+/// Whether a key can be called so.
+pub fn is_key_id(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 fn bytes(hex: &str) -> Option<[u8; 32]> {

@@ -77,9 +77,8 @@ impl<U: Use> MacKeys<U> {
 
 impl<U: Use> MacKey<U> {
     fn derived(key: &[u8; 32]) -> Self {
-        // The step of HKDF that expands; the one that extracts is for keys that are not uniform, and these are.
         Self {
-            bytes: SecretBox::init_with(|| mac(key, &[U::LABEL.as_bytes()])),
+            bytes: derived(key, U::LABEL),
             of: PhantomData,
         }
     }
@@ -101,8 +100,14 @@ impl<U> fmt::Debug for MacKey<U> {
     }
 }
 
+/// A key that is made from one of a ring, for what the label says.
+pub fn derived(key: &[u8; 32], label: &str) -> SecretBox<[u8; 32]> {
+    // The step of HKDF that expands; the one that extracts is for keys that are not uniform, and these are.
+    SecretBox::init_with(|| mac(key, &[label.as_bytes()]))
+}
+
 /// HMAC-SHA256 over the parts, each behind its length, so that they can't be cut elsewhere.
-pub(super) fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     // HMAC itself fills a key up to the hash's block with zeros; a whole block can't be of a wrong length.
     let mut block = [0; 64];
     block[..32].copy_from_slice(key);

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 pub use self::file::RingFile;
 pub use self::mac::{
-    ChallengeUse, CsrfUse, MacKey, MacKeys, MailedUse, RefreshTagUse, RefreshUse, Use,
+    ChallengeUse, CsrfUse, MacKeys, MailedUse, RefreshTagUse, RefreshUse, derived,
 };
 pub use self::new::new_key;
 use self::sign::SignatureKeys;
@@ -224,10 +224,10 @@ pub(crate) mod tests {
 
     /// A ring of keys named by letters: the same letter is the same key.
     pub fn ring(letters: &str) -> Keys {
-        Keys::of(&text(letters).parse().unwrap()).unwrap()
+        Keys::of(&ring_text(letters).parse().unwrap()).unwrap()
     }
 
-    fn text(letters: &str) -> String {
+    pub fn ring_text(letters: &str) -> String {
         let keys = letters.chars().map(|letter| {
             format!(
                 "key-{letter}:{}",
@@ -301,7 +301,7 @@ pub(crate) mod tests {
         let data = folder.to_str().unwrap();
         let set = [
             ("EMPULSE_DATA_DIR", data),
-            ("EMPULSE_SIGNING_KEYS", &text("ab")),
+            ("EMPULSE_SIGNING_KEYS", &ring_text("ab")),
         ];
         let keys = Keys::open(&config(&set)).unwrap();
         assert_eq!(keys.public_keys(), ring("ab").public_keys());

@@ -4,10 +4,10 @@
 use std::fmt;
 
 use biscuit_auth::{Algorithm, KeyPair, PrivateKey};
-use secrecy::{ExposeSecret, SecretBox};
+use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
 
-use super::mac::mac;
+use super::mac::derived;
 use crate::config::KeyRing;
 
 /// What a signature is for.
@@ -67,9 +67,8 @@ struct SignatureKey {
 
 impl SignatureKeys {
     pub(super) fn derived(ring: &KeyRing, purpose: Purpose) -> anyhow::Result<Self> {
-        let label = [purpose.label().as_bytes()];
         let keys = ring.iter().map(|key| {
-            let seed = SecretBox::init_with(|| mac(key.expose(), &label));
+            let seed = derived(key.expose(), purpose.label());
             let private = PrivateKey::from_bytes(seed.expose_secret(), Algorithm::Ed25519)?;
             Ok(SignatureKey {
                 id: key.id.clone(),

@@ -21,6 +21,7 @@ const ROOMS: &[&str] = &[
     "app",
     "mail",
     "jobs",
+    "vault",
     "limits",
     "cache",
     "redis",

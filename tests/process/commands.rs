@@ -124,7 +124,7 @@ fn check_has_a_line_for_each_setting_and_service_and_exits_0_when_all_is_well() 
         assert_eq!(lines, 1, "{start:?} in\n{}", ran.out);
     }
     let services: Vec<&str> = ran.out.lines().skip(SETTINGS.len()).collect();
-    assert_eq!(services.len(), 4, "{services:?}");
+    assert_eq!(services.len(), 5, "{services:?}");
     assert_eq!(
         services[0],
         format!(
@@ -136,12 +136,14 @@ fn check_has_a_line_for_each_setting_and_service_and_exits_0_when_all_is_well() 
         services[1].starts_with("ok        database: PostgreSQL 17"),
         "{services:?}"
     );
-    let made = services[2].strip_prefix("ok        signing keys: made-");
-    assert!(
-        made.is_some_and(|rest| rest.ends_with(" signs, 1 in all")),
-        "{services:?}"
-    );
-    assert_eq!(services[3], "ok        breached passwords: can be read");
+    for (line, kind, does) in [(2, "signing", "signs"), (3, "encryption", "encrypts")] {
+        let made = services[line].strip_prefix(&format!("ok        {kind} keys: made-"));
+        assert!(
+            made.is_some_and(|rest| rest.ends_with(&format!(" {does}, 1 in all"))),
+            "{services:?}"
+        );
+    }
+    assert_eq!(services[4], "ok        breached passwords: can be read");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -186,6 +188,7 @@ async fn check_names_what_fails_beside_what_is_well_and_exits_1() {
             "FAILED    replica",
             "FAILED    redis",
             "ok        signing keys",
+            "ok        encryption keys",
             "ok        breached passwords",
             "FAILED    mail server",
             "FAILED    scanner",
@@ -194,7 +197,7 @@ async fn check_names_what_fails_beside_what_is_well_and_exits_1() {
         ]
     );
     assert!(found[2].1.contains("does not exist"), "{found:?}");
-    assert!(found[6].1.contains("refused"), "{found:?}");
+    assert!(found[7].1.contains("refused"), "{found:?}");
 }
 
 /// A replica can only be read, so nothing may be written to find out how it is.
