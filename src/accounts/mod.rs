@@ -33,6 +33,8 @@ use crate::app::App;
 use crate::config::Config;
 use crate::keys::Keys;
 
+/// For whoever judges access tokens without the rest of the service.
+pub use self::access::{Access, AccessFault, AccessTokens, Claims, NotMade};
 pub use self::actions::{
     Credentials, Installation, ProfileChange, RefreshWith, Registration, SignIn, SignedIn,
 };
