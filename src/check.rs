@@ -50,6 +50,7 @@ pub async fn run(config: &Config, out: &mut dyn Write) -> io::Result<bool> {
     report.line("signing keys", signing_keys(config))?;
     report.line("encryption keys", encryption_keys(config))?;
     report.line("breached passwords", accounts::check_passwords(config))?;
+    report.line("challenge", accounts::check_challenge(config).await)?;
     if config.smtp_url.is_some() {
         report.line("mail server", mail_server(config).await)?;
     }

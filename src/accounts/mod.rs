@@ -60,6 +60,12 @@ pub fn check_passwords(config: &Config) -> anyhow::Result<&'static str> {
     Ok("can be read")
 }
 
+/// Whether challenges can be made and judged.
+pub async fn check_challenge(config: &Config) -> anyhow::Result<String> {
+    let secrets = Keys::open(config)?.challenge().macs(&[]).collect();
+    challenge::Challenges::open(config, secrets)?.check().await
+}
+
 /// The accounts of the service: what they are kept in, and what their secrets are made with.
 pub struct Accounts {
     app: Arc<App>,

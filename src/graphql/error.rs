@@ -185,7 +185,9 @@ impl From<Arc<db::Error>> for ApiError {
             db::Error::Unavailable(reason) => Self::unavailable(reason.clone()),
             db::Error::Timeout(_) | db::Error::Silent(_) => Self::Timeout,
             db::Error::Refused(_) => Self::internal(error),
-            db::Error::Overtaken => Self::Conflict("This request was sent again, and is done by another now."),
+            db::Error::Overtaken => {
+                Self::Conflict("This request was sent again, and is done by another now.")
+            }
         }
     }
 }

@@ -124,7 +124,7 @@ fn check_has_a_line_for_each_setting_and_service_and_exits_0_when_all_is_well() 
         assert_eq!(lines, 1, "{start:?} in\n{}", ran.out);
     }
     let services: Vec<&str> = ran.out.lines().skip(SETTINGS.len()).collect();
-    assert_eq!(services.len(), 5, "{services:?}");
+    assert_eq!(services.len(), 6, "{services:?}");
     assert_eq!(
         services[0],
         format!(
@@ -144,6 +144,10 @@ fn check_has_a_line_for_each_setting_and_service_and_exits_0_when_all_is_well() 
         );
     }
     assert_eq!(services[4], "ok        breached passwords: can be read");
+    assert_eq!(
+        services[5],
+        "ok        challenge: ALTCHA, made and judged here"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,6 +194,7 @@ async fn check_names_what_fails_beside_what_is_well_and_exits_1() {
             "ok        signing keys",
             "ok        encryption keys",
             "ok        breached passwords",
+            "ok        challenge",
             "FAILED    mail server",
             "FAILED    scanner",
             "FAILED    collector",
@@ -197,7 +202,7 @@ async fn check_names_what_fails_beside_what_is_well_and_exits_1() {
         ]
     );
     assert!(found[2].1.contains("does not exist"), "{found:?}");
-    assert!(found[7].1.contains("refused"), "{found:?}");
+    assert!(found[8].1.contains("refused"), "{found:?}");
 }
 
 /// A replica can only be read, so nothing may be written to find out how it is.

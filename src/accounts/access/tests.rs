@@ -223,11 +223,7 @@ fn a_forgery_is_refused() {
     };
     let tokens = tokens("ab");
     let pair = &ours.signing().unwrap().pair;
-    assert!(
-        tokens
-            .verify(&by(pair, a.number), now(), None)
-            .is_ok()
-    );
+    assert!(tokens.verify(&by(pair, a.number), now(), None).is_ok());
     for (why, token) in [
         ("another's key", by(&forger, a.number)),
         ("an unknown number", by(pair, Some(1))),
@@ -235,10 +231,7 @@ fn a_forgery_is_refused() {
         ("another key's number", by(pair, b.number)),
         (
             "another algorithm",
-            by(
-                &KeyPair::new_with_algorithm(Algorithm::Secp256r1),
-                a.number,
-            ),
+            by(&KeyPair::new_with_algorithm(Algorithm::Secp256r1), a.number),
         ),
     ] {
         assert_eq!(

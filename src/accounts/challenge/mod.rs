@@ -82,6 +82,14 @@ impl Challenges {
         }
     }
 
+    /// Whether answers could be judged just now.
+    pub async fn check(&self) -> anyhow::Result<String> {
+        match &self.0 {
+            Kind::Altcha(_) => Ok("ALTCHA, made and judged here".to_owned()),
+            Kind::Service(service) => service.check().await,
+        }
+    }
+
     /// Judges a widget's answer. It takes a third of a millisecond, or a provider's time: 30 s at most.
     pub async fn verify(
         &self,

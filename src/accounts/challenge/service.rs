@@ -130,6 +130,27 @@ impl Service {
         })
     }
 
+    /// Whether it judges for us. There is no question for that, so it is asked about a token that it can't have given.
+    pub(super) async fn check(&self) -> anyhow::Result<String> {
+        let provider = self.kind.as_str();
+        let asked = self.ask("empulse-check", None, "empulse-check");
+        let answer = tokio::time::timeout(self.patience, asked)
+            .await
+            .with_context(|| format!("{provider} does not answer"))??;
+        match answer.judge(&self.hosts) {
+            Err(ChallengeFault::Unavailable(_)) => anyhow::bail!(
+                "{provider} refuses to judge ({}); is EMPULSE_CHALLENGE right?",
+                answer.errors()
+            ),
+            Err(ChallengeFault::Wrong | ChallengeFault::Expired) => {
+                Ok(format!("{provider} judges"))
+            }
+            Ok(()) => anyhow::bail!(
+                "{provider} takes a solution that is none; EMPULSE_CHALLENGE names keys for tests"
+            ),
+        }
+    }
+
     async fn ask(
         &self,
         token: &str,

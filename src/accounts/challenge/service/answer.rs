@@ -18,6 +18,11 @@ impl Answer {
         self.success
     }
 
+    /// The provider's words for what is wrong.
+    pub(super) fn errors(&self) -> String {
+        self.errors.join(", ")
+    }
+
     pub(super) fn judge(&self, hosts: &[String]) -> Result<(), ChallengeFault> {
         if self.success {
             return self.judge_host(hosts);

@@ -202,3 +202,26 @@ async fn absurd_tokens_are_refused_without_asking() {
     }
     assert!(fake.requests().is_empty());
 }
+
+#[tokio::test]
+async fn a_check_tells_a_right_secret_from_a_wrong_one() {
+    let check = async |kind, status, body: &str| {
+        let fake = Fake::saying(kind, status, Some(body)).await;
+        let checked = fake.service.check().await;
+        checked.map_err(|error| format!("{error:#}"))
+    };
+    let wrong = r#"{"success":false,"error-codes":["invalid-input-response"]}"#;
+    let judges = check(Provider::Turnstile, 200, wrong).await;
+    assert_eq!(judges, Ok("TURNSTILE judges".to_owned()));
+    let secret = r#"{"success":false,"error-codes":["invalid-input-secret"]}"#;
+    let refuses = check(Provider::Hcaptcha, 400, secret).await.unwrap_err();
+    assert!(refuses.contains("invalid-input-secret"), "{refuses}");
+    assert!(refuses.contains("EMPULSE_CHALLENGE"), "{refuses}");
+    let all = r#"{"success":true,"hostname":"www.example.org"}"#;
+    let tests = check(Provider::Turnstile, 200, all).await.unwrap_err();
+    assert!(tests.contains("keys for tests"), "{tests}");
+    let silent = Fake::saying(Provider::Turnstile, 200, None).await;
+    let silent = format!("{:#}", silent.service.check().await.unwrap_err());
+    assert!(silent.contains("does not answer"), "{silent}");
+    assert!(!silent.contains("canary"), "{silent}");
+}
