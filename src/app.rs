@@ -13,6 +13,7 @@ use crate::keys::Keys;
 use crate::limits::{FailoverLimiter, Limiter, LocalLimiter};
 use crate::mail::Mailer;
 use crate::redis::Redis;
+use crate::storage::Storage;
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
 
@@ -32,6 +33,7 @@ pub struct App {
     /// What goes on when its client has left, and is waited for when the service stops.
     pub writes: TaskTracker,
     pub mailer: Arc<Mailer>,
+    pub storage: Storage,
 }
 
 impl App {
@@ -77,6 +79,7 @@ impl App {
         };
         let clock = Clock::default();
         let mailer = Arc::new(Mailer::open(&config, clock.clone())?);
+        let storage = Storage::open(&config, keys.clone(), metrics.clone(), clock.clone())?;
         Ok(Arc::new(Self {
             config,
             keys,
@@ -89,6 +92,7 @@ impl App {
             clock,
             writes: TaskTracker::new(),
             mailer,
+            storage,
         }))
     }
 
@@ -101,6 +105,7 @@ impl App {
     /// Lets go of what others count on being let go of.
     pub async fn close(&self) {
         self.mailer.close().await;
+        self.storage.close().await;
         if let Some(redis) = &self.redis {
             redis.quit().await;
         }

@@ -16,6 +16,7 @@ use crate::db::{Server, Source, migrate};
 use crate::keys::Keys;
 use crate::mail::Mailer;
 use crate::redis::Redis;
+use crate::storage;
 use crate::vault::Vault;
 
 /// Another service gets this long to answer.
@@ -47,6 +48,7 @@ pub async fn run(config: &Config, out: &mut dyn Write) -> io::Result<bool> {
     if let Some(url) = &config.redis_url {
         report.line("redis", patiently(redis(url)).await)?;
     }
+    report.line("storage", patiently(storage::check(config)).await)?;
     report.line("signing keys", signing_keys(config))?;
     report.line("encryption keys", encryption_keys(config))?;
     report.line("breached passwords", accounts::check_passwords(config))?;

@@ -33,6 +33,9 @@ pub mod audit;
 /// The one context of requests and jobs: whichever form each part has.
 pub mod app;
 
+/// Files: bytes under a key, in a folder or in a bucket, and the addresses that are signed for them.
+pub mod storage;
+
 /// Messages, how they look, and how they leave: by SMTP, or as files.
 pub mod mail;
 

@@ -13,6 +13,23 @@ use super::settings::SETTINGS;
 
 const PREFIX: &str = "EMPULSE_";
 
+/// Names of AWS' own that count as AWS has them. None of them holds a secret: they say where one is.
+const AWS: [&str; 13] = [
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_METADATA_ENDPOINT",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_SERVER_SIDE_ENCRYPTION",
+    "AWS_SSE_KMS_KEY_ID",
+    "AWS_VIRTUAL_HOSTED_STYLE_REQUEST",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+];
+
 /// Where a value was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
@@ -37,6 +54,7 @@ impl fmt::Display for Source {
 #[derive(Default)]
 pub(super) struct Given {
     texts: HashMap<&'static str, Text>,
+    aws: Vec<(&'static str, String)>,
 }
 
 enum Text {
@@ -72,7 +90,23 @@ impl Given {
                 .filter(|(name, value)| is_stray(name, value))
                 .map(|(name, _)| unknown(name)),
         );
-        Self { texts }
+        let aws = AWS
+            .into_iter()
+            .filter_map(|name| Some((name, env.get(name)?)))
+            .filter_map(|(name, value)| match value.to_str() {
+                Some(text) => Some((name, text.to_owned())),
+                None => {
+                    problems.push(format!("{name}: its value is not UTF-8 text"));
+                    None
+                }
+            })
+            .collect();
+        Self { texts, aws }
+    }
+
+    /// Those of AWS' names that are given and no settings of ours.
+    pub fn aws(&self) -> &[(&'static str, String)] {
+        &self.aws
     }
 
     pub fn source(&self, setting: &Setting) -> Source {

@@ -127,6 +127,18 @@ pub(super) fn factor(text: &str) -> Parsed<f64> {
         .ok_or_else(|| "is not a number of 0 or more".into())
 }
 
+/// Becomes part of a host's name.
+pub(super) fn region(text: &str) -> Parsed<String> {
+    let is_plain = (1..=63).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    match is_plain {
+        true => Ok(text.to_owned()),
+        false => Err("is not the name of a region".into()),
+    }
+}
+
 /// An address, alone or as `Name <address>`. A line break would let the value write headers of its own.
 pub(super) fn mailbox(text: &str) -> Parsed<String> {
     let (name, address) = match text.strip_suffix('>') {

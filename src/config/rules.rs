@@ -35,6 +35,17 @@ pub(super) fn check(given: &Given, has_embedded_database: bool, problems: &mut V
                 .to_owned(),
         );
     }
+    for (variable, other) in [
+        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+        ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
+        ("AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID"),
+    ] {
+        if given.is_set(variable) && !given.is_set(other) {
+            problems.push(format!(
+                "{variable}: it says nothing without {other}; set that too, or neither"
+            ));
+        }
+    }
 }
 
 fn missing(given: &Given) -> impl Iterator<Item = String> {

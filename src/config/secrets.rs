@@ -101,6 +101,14 @@ fn bytes(hex: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
+/// A part of S3's credentials; all of them stand in headers.
+pub(super) fn aws(text: &str) -> Parsed<SecretString> {
+    match text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(text.into()),
+        false => Err("holds other than printable characters".into()),
+    }
+}
+
 /// Who tells people from robots.
 #[derive(Debug, Clone)]
 pub enum Challenge {

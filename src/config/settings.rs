@@ -28,6 +28,8 @@ macro_rules! settings {
         #[derive(Debug, Clone)]
         pub struct Config {
             $($( $(#[doc = $meaning])+ pub $field: $type, )+)+
+            /// Further `AWS_*` names, as they were given: where else credentials come from, and how S3 is spoken to.
+            pub aws: Vec<(&'static str, String)>,
             pub(super) described: Vec<Described>,
         }
 
@@ -38,6 +40,7 @@ macro_rules! settings {
                 $($( let $field = reader.field(&$setting, $parse); )+)+
                 Some(Self {
                     $($( $field: $field?, )+)+
+                    aws: given.aws().to_vec(),
                     described: reader.described(),
                 })
             }
@@ -126,6 +129,28 @@ settings! {
         /// Where files are kept: file:///… or s3://bucket/prefix; credentials and endpoint by the usual AWS_* names.
         storage_url: Option<Url> = optional(urls::storage),
             Setting::new("EMPULSE_STORAGE_URL", "URL").or_unset("unset: data folder").such_as("s3://bucket/prefix");
+
+        /// The access key of S3; without one it is asked for where AWS_* names say, or else the machine.
+        aws_access_key_id: Option<SecretString> = optional(secrets::aws),
+            Setting::new("AWS_ACCESS_KEY_ID", "ID").secret().such_as("<20 characters>");
+
+        /// What the access key signs with.
+        aws_secret_access_key: Option<SecretString> = optional(secrets::aws),
+            Setting::new("AWS_SECRET_ACCESS_KEY", "SECRET").secret().such_as("<40 characters>");
+
+        /// What goes with an access key that is for a while only.
+        aws_session_token: Option<SecretString> = optional(secrets::aws),
+            Setting::new("AWS_SESSION_TOKEN", "TOKEN").secret().such_as("<token>");
+
+        /// The bucket's region; auto for R2.
+        aws_region: Option<String> = optional(parse::region),
+            Setting::new("AWS_REGION", "NAME").or_unset("AWS_DEFAULT_REGION, or else us-east-1")
+                .such_as("eu-central-1");
+
+        /// Where S3 is spoken to if not at AWS, such as R2 or MinIO; clients fetch files from there too.
+        aws_endpoint_url: Option<Url> = optional(urls::base),
+            Setting::new("AWS_ENDPOINT_URL", "URL").or_unset("AWS")
+                .such_as("https://<account>.r2.cloudflarestorage.com");
 
         /// Base of public files' addresses.
         cdn_url: Option<Url> = optional(urls::base),

@@ -75,6 +75,12 @@ fn with_nothing_set_each_setting_has_its_default() {
     assert!(config.database_replica_url.is_none());
     assert!(config.redis_url.is_none());
     assert_eq!(config.storage_url, None);
+    assert!(config.aws_access_key_id.is_none());
+    assert!(config.aws_secret_access_key.is_none());
+    assert!(config.aws_session_token.is_none());
+    assert_eq!(config.aws_region, None);
+    assert_eq!(config.aws_endpoint_url, None);
+    assert_eq!(config.aws, []);
     assert_eq!(config.cdn_url, None);
     assert!(config.smtp_url.is_none());
     assert_eq!(config.mail_from, "Empulse <no-reply@localhost>");
@@ -274,6 +280,21 @@ fn a_wrong_value_is_refused_by_name_with_what_would_be_right() {
             "EMPULSE_STORAGE_URL",
             "s3:///prefix",
             r#""s3:///prefix" is neither a folder by file:///… nor a bucket by s3://…; such as s3://bucket/prefix"#,
+        ),
+        (
+            "EMPULSE_STORAGE_URL",
+            "s3://bucket/a//b",
+            r#""s3://bucket/a//b" has a prefix that is not of letters, digits, -, _ and ., with / between; such as s3://bucket/prefix"#,
+        ),
+        (
+            "AWS_REGION",
+            "eu.west",
+            r#""eu.west" is not the name of a region; such as eu-central-1"#,
+        ),
+        (
+            "AWS_ENDPOINT_URL",
+            "minio:9000",
+            &format!(r#""minio:9000" {base}; such as https://<account>.r2.cloudflarestorage.com"#),
         ),
         (
             "EMPULSE_CDN_URL",

@@ -44,7 +44,24 @@ pub(super) fn storage(text: &str) -> Parsed<Url> {
     if !right || url.query().is_some() || url.fragment().is_some() {
         return Err(neither.into());
     }
+    if url.scheme() == "s3" && !is_plain_prefix(url.path()) {
+        return Err(
+            "has a prefix that is not of letters, digits, -, _ and ., with / between".into(),
+        );
+    }
     Ok(url)
+}
+
+/// Where nothing has to be written in another way than it stands.
+fn is_plain_prefix(path: &str) -> bool {
+    let inside = path.trim_matches('/');
+    inside.is_empty()
+        || inside.split('/').all(|segment| {
+            !segment.is_empty()
+                && segment
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        })
 }
 
 fn without_credentials(url: &Url) -> Parsed<()> {

@@ -16,11 +16,14 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, OPTIONS"
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
     "Accept, Authorization, Content-Type, X-CSRF-Token, Apollo-Require-Preflight, GraphQL-Require-Preflight, \
      X-Apollo-Operation-Name, X-Apollo-Operation-Id, apollographql-client-name, apollographql-client-version, \
-     Idempotency-Key, X-Correlation-ID, traceparent, tracestate",
+     Idempotency-Key, Range, If-Range, If-None-Match, X-Correlation-ID, traceparent, tracestate",
 );
 
 const ANSWER_HEADERS: HeaderValue =
     HeaderValue::from_static("X-Correlation-ID, RateLimit, RateLimit-Policy, Retry-After");
+
+/// Beside those, on what is sent in parts: else a page could not tell which one it has.
+const PARTS_HEADERS: HeaderValue = HeaderValue::from_static("Accept-Ranges, Content-Range, ETag");
 
 /// Two hours; the longest that Chromium keeps a preflight's answer.
 const KEPT: HeaderValue = HeaderValue::from_static("7200");
@@ -93,6 +96,9 @@ impl Cors {
                 HeaderValue::from_static("true"),
             );
             answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, ANSWER_HEADERS);
+            if answer.contains_key(header::ACCEPT_RANGES) {
+                answer.append(header::ACCESS_CONTROL_EXPOSE_HEADERS, PARTS_HEADERS);
+            }
         }
     }
 }

@@ -20,7 +20,8 @@ pub fn live() -> Response {
 }
 
 /// `GET /health/ready`: each dependency's state and latency. 503 while the database is away, and from the moment that
-/// the service stops. Redis away is a worse service and not none: limits go on per instance.
+/// the service stops. Redis away is a worse service and not none: limits go on per instance. So is the storage away: all but
+/// files goes on.
 pub struct Ready {
     app: Arc<App>,
     standing: Arc<Standing>,
@@ -72,7 +73,7 @@ impl Ready {
 
     async fn report(&self) -> Report {
         let app = &self.app;
-        let (database, replica, redis) = tokio::join!(
+        let (database, replica, redis, storage) = tokio::join!(
             patiently(app.db.ping()),
             async {
                 match app.db.has_replica() {
@@ -91,6 +92,7 @@ impl Ready {
                     None => None,
                 }
             },
+            patiently(app.storage.ping()),
         );
         let database = Dependency::answered(
             if app.db.source().is_embedded() {
@@ -109,10 +111,12 @@ impl Ready {
                 latency_ms: None,
             },
         };
+        let storage = Dependency::answered(app.storage.kind(), storage);
         let worse = replica
             .as_ref()
             .is_some_and(|replica| replica.state == State::Down)
-            || redis.state == State::Down;
+            || redis.state == State::Down
+            || storage.state == State::Down;
         let status = match database.state {
             _ if self.standing.is_stopping() => State::Stopping,
             _ if !self.standing.is_migrated() => State::Down,
@@ -124,6 +128,7 @@ impl Ready {
             ("database", Some(database)),
             ("replica", replica),
             ("limits", Some(redis)),
+            ("storage", Some(storage)),
         ];
         let dependencies = named
             .into_iter()

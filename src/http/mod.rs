@@ -11,6 +11,7 @@ mod graphql;
 pub mod headers;
 mod health;
 mod keys;
+mod media;
 mod media_type;
 mod methods;
 mod origin;
@@ -38,6 +39,7 @@ use self::csrf::Csrf;
 use self::graphql::GraphQl;
 use self::health::{Ready, live};
 use self::keys::WellKnownKeys;
+use self::media::Media;
 use self::methods::Methods;
 use self::pages::links;
 use self::pages::mail::MailPages;
@@ -129,6 +131,9 @@ pub fn endpoint(
     if let Some(mail) = mail {
         routes = mail.routes(routes);
     }
+    if let Some(media) = Media::of(app) {
+        routes = routes.at(media::ROUTE, Methods::new().get(media));
+    }
     let metrics = app.metrics.clone();
     Ok(shell::wrap(
         routes,
@@ -142,6 +147,7 @@ pub fn endpoint(
                     .into_iter()
                     .chain(links::ROUTES)
                     .chain(pages::mail::ROUTES)
+                    .chain([media::ROUTE])
                     .find(|route| facts.route.as_deref() == Some(*route));
                 let status = facts.status.map_or(499, |status| status.as_u16());
                 metrics.http_request(

@@ -36,6 +36,7 @@ uses! {
     CsrfUse = "empulse/csrf/1",
     MailedUse = "empulse/mailed/1",
     ChallengeUse = "empulse/challenge/1",
+    MediaUse = "empulse/media/1",
 }
 
 /// One use's keys, one from each of the ring, in its order.

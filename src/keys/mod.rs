@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 pub use self::file::RingFile;
 pub use self::mac::{
-    ChallengeUse, CsrfUse, MacKeys, MailedUse, RefreshTagUse, RefreshUse, derived,
+    ChallengeUse, CsrfUse, MacKeys, MailedUse, MediaUse, RefreshTagUse, RefreshUse, derived,
 };
 pub use self::new::new_key;
 use self::sign::SignatureKeys;
@@ -41,6 +41,7 @@ struct Ring {
     csrf: MacKeys<CsrfUse>,
     mailed: MacKeys<MailedUse>,
     challenge: MacKeys<ChallengeUse>,
+    media: MacKeys<MediaUse>,
     receipt: SignatureKeys,
     audit: SignatureKeys,
 }
@@ -104,6 +105,7 @@ impl Keys {
             csrf: MacKeys::derived(ring),
             mailed: MacKeys::derived(ring),
             challenge: MacKeys::derived(ring),
+            media: MacKeys::derived(ring),
             receipt: SignatureKeys::derived(ring, Purpose::Receipt)?,
             audit: SignatureKeys::derived(ring, Purpose::Audit)?,
         })))
@@ -131,6 +133,11 @@ impl Keys {
     /// What signs our own challenges.
     pub fn challenge(&self) -> &MacKeys<ChallengeUse> {
         &self.0.challenge
+    }
+
+    /// What signs the addresses of stored files.
+    pub fn media(&self) -> &MacKeys<MediaUse> {
+        &self.0.media
     }
 
     /// By the first key of the ring.
@@ -281,6 +288,7 @@ pub(crate) mod tests {
             keys.csrf().mac(&said),
             keys.mailed().mac(&said),
             keys.challenge().mac(&said),
+            keys.media().mac(&said),
         ];
         for (at, one) in macs.iter().enumerate() {
             assert!(!macs[at + 1..].contains(one), "{at} is another's");

@@ -50,6 +50,7 @@ pub struct Metrics {
     job_duration: Histogram<f64>,
     jobs_queued: Gauge<u64>,
     job_oldest: Gauge<f64>,
+    storage_duration: Histogram<f64>,
 }
 
 /// An operation that has ended, as far as it is counted.
@@ -166,6 +167,10 @@ impl Metrics {
                     "Background jobs that are due, rest until later, run, or were given up, by state",
                 )
                 .build(),
+            storage_duration: seconds(
+                "empulse_storage_duration",
+                "Time a call to the storage of files took, by operation and outcome",
+            ),
             job_oldest: meter
                 .f64_gauge("empulse_job_oldest_age")
                 .with_unit("s")
@@ -287,6 +292,16 @@ impl Metrics {
         ];
         self.jobs.add(1, &labels);
         self.job_duration.record(took.as_secs_f64(), &labels);
+    }
+
+    pub fn storage_call(&self, operation: &'static str, outcome: &'static str, took: Duration) {
+        self.storage_duration.record(
+            took.as_secs_f64(),
+            &[
+                KeyValue::new("operation", operation),
+                KeyValue::new("outcome", outcome),
+            ],
+        );
     }
 
     /// The queue as it is for all instances: each of them tells the same.

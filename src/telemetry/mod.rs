@@ -51,7 +51,7 @@ const LONGEST_SHUTDOWN: Duration = Duration::from_secs(5);
 const LONGEST_FLUSH: Duration = Duration::from_secs(1);
 
 /// Libraries that tell of what the service itself tells better. Named in `RUST_LOG`, they speak again.
-const QUIET: &str = "fred=error,tokio_postgres=warn";
+const QUIET: &str = "fred=error,object_store=warn,tokio_postgres=warn";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {

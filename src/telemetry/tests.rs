@@ -385,6 +385,7 @@ fn the_prometheus_page_holds_all_instruments() {
     metrics.observe_redis(|| true);
     metrics.panic_caught();
     metrics.job("mail", "done", took);
+    metrics.storage_call("put", "ok", took);
     metrics.job_queue(
         [("due", 2), ("resting", 1), ("running", 3), ("dead", 4)],
         7.5,
@@ -470,6 +471,10 @@ fn the_prometheus_page_holds_all_instruments() {
         (r#"empulse_jobs_total{kind="mail",outcome="done"}"#, 1.0),
         (
             r#"empulse_job_duration_seconds_count{kind="mail",outcome="done"}"#,
+            1.0,
+        ),
+        (
+            r#"empulse_storage_duration_seconds_count{operation="put",outcome="ok"}"#,
             1.0,
         ),
         (r#"empulse_jobs_queued{state="dead"}"#, 4.0),

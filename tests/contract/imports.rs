@@ -19,6 +19,7 @@ const ROOMS: &[&str] = &[
     "accounts",
     "audit",
     "app",
+    "storage",
     "mail",
     "jobs",
     "vault",

@@ -124,7 +124,7 @@ fn check_has_a_line_for_each_setting_and_service_and_exits_0_when_all_is_well() 
         assert_eq!(lines, 1, "{start:?} in\n{}", ran.out);
     }
     let services: Vec<&str> = ran.out.lines().skip(SETTINGS.len()).collect();
-    assert_eq!(services.len(), 6, "{services:?}");
+    assert_eq!(services.len(), 7, "{services:?}");
     assert_eq!(
         services[0],
         format!(
@@ -136,16 +136,21 @@ fn check_has_a_line_for_each_setting_and_service_and_exits_0_when_all_is_well() 
         services[1].starts_with("ok        database: PostgreSQL 17"),
         "{services:?}"
     );
-    for (line, kind, does) in [(2, "signing", "signs"), (3, "encryption", "encrypts")] {
+    let files = folder.path().join("files");
+    assert_eq!(
+        services[2],
+        format!("ok        storage: files are kept in {}", files.display())
+    );
+    for (line, kind, does) in [(3, "signing", "signs"), (4, "encryption", "encrypts")] {
         let made = services[line].strip_prefix(&format!("ok        {kind} keys: made-"));
         assert!(
             made.is_some_and(|rest| rest.ends_with(&format!(" {does}, 1 in all"))),
             "{services:?}"
         );
     }
-    assert_eq!(services[4], "ok        breached passwords: can be read");
+    assert_eq!(services[5], "ok        breached passwords: can be read");
     assert_eq!(
-        services[5],
+        services[6],
         "ok        challenge: ALTCHA, made and judged here"
     );
 }

@@ -30,6 +30,9 @@ async fn a_ready_instance_tells_each_dependencys_state_and_latency() {
     let database = &mut answer.body["dependencies"]["database"];
     let latency = database["latencyMs"].take().as_f64().unwrap();
     assert!(latency > 0.0 && latency < 2_000.0, "{latency}");
+    let storage = &mut answer.body["dependencies"]["storage"];
+    let latency = storage["latencyMs"].take().as_f64().unwrap();
+    assert!(latency > 0.0 && latency < 2_000.0, "{latency}");
     let kind = match app.database.url {
         Some(_) => "postgresql",
         None => "embedded",
@@ -50,6 +53,7 @@ async fn a_ready_instance_tells_each_dependencys_state_and_latency() {
             "dependencies": {
                 "database": { "state": "up", "kind": kind, "latencyMs": null },
                 "limits": limits,
+                "storage": { "state": "up", "kind": "folder", "latencyMs": null },
             },
         })
     );
@@ -117,8 +121,11 @@ async fn without_its_database_an_instance_lives_and_is_not_ready() {
     let live = ask(at("/health/live").finish()).await;
     assert_eq!(live, (200, json!({ "status": "up" })));
     standing.migrated.store(true, Ordering::Release);
+    let mut ready = ask(at("/health/ready").finish()).await;
+    let storage = ready.1["dependencies"]["storage"]["latencyMs"].take();
+    assert!(storage.is_number(), "{storage}");
     assert_eq!(
-        ask(at("/health/ready").finish()).await,
+        ready,
         (
             503,
             json!({
@@ -126,6 +133,7 @@ async fn without_its_database_an_instance_lives_and_is_not_ready() {
                 "dependencies": {
                     "database": { "state": "down", "kind": "postgresql" },
                     "limits": { "state": "up", "kind": "in process" },
+                    "storage": { "state": "up", "kind": "folder", "latencyMs": null },
                 },
             })
         )

@@ -7,6 +7,7 @@ mod mail;
 mod people;
 mod service;
 
+pub use folder::Folder;
 pub use mail::Mail;
 pub use people::{LOGIN, PASSWORD, REGISTER, SignedIn, VERIFY};
 pub use service::{Answer, TestApp, config};

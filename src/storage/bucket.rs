@@ -1,0 +1,271 @@
+//! A bucket at AWS, or at anybody who speaks S3's protocol.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::path::Path;
+use object_store::signer::{SignedUrlOptions, Signer as _};
+use object_store::{
+    Attribute, Attributes, BackoffConfig, ClientOptions, GetOptions, GetRange, MultipartUpload,
+    ObjectStore, ObjectStoreExt, PutOptions, RetryConfig,
+};
+use reqwest::Method;
+use secrecy::ExposeSecret;
+use url::Url;
+
+use super::line::Connector;
+use super::{Facts, Found, Got, Key, Patience, Shown, StorageError};
+use crate::config::Config;
+
+/// By which a file is known for that of one upload.
+const MARK: Attribute = Attribute::Metadata(Cow::Borrowed("empulse-upload"));
+
+pub struct Bucket {
+    store: AmazonS3,
+    name: String,
+    tries: usize,
+    /// What all keys stand below; nothing, or with a slash at its end.
+    prefix: String,
+}
+
+impl Bucket {
+    /// Asks nobody.
+    pub fn open(url: &Url, config: &Config, patience: &Patience) -> anyhow::Result<Self> {
+        let name = url.host_str().context("it names no bucket")?;
+        let inside = url.path().trim_matches('/');
+        Ok(Self {
+            store: store(name, config, patience)?,
+            name: name.to_owned(),
+            tries: patience.tries,
+            prefix: match inside {
+                "" => String::new(),
+                inside => format!("{inside}/"),
+            },
+        })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A question that only who is let in gets an answer to.
+    pub async fn ping(&self) -> Result<(), StorageError> {
+        match self.head(&Key::reserved("nothing")).await {
+            Err(StorageError::NotFound) => Ok(()),
+            looked => looked.map(drop),
+        }
+    }
+
+    fn path(&self, key: &Key) -> Path {
+        Path::from(format!("{}{key}", self.prefix))
+    }
+
+    pub async fn put(&self, key: &Key, bytes: Bytes, facts: &Facts) -> Result<(), StorageError> {
+        let options = PutOptions::from(attributes(facts));
+        let path = self.path(key);
+        let put = self.store.put_opts(&path, bytes.into(), options);
+        put.await.map(drop).map_err(StorageError::of_write)
+    }
+
+    /// Begins an upload by parts. The mark is kept with the file.
+    pub async fn begin(
+        &self,
+        key: &Key,
+        facts: &Facts,
+        mark: &str,
+    ) -> Result<Box<dyn MultipartUpload>, StorageError> {
+        let mut attributes = attributes(facts);
+        attributes.insert(MARK, mark.to_owned().into());
+        let path = self.path(key);
+        let begun = self.store.put_multipart_opts(&path, attributes.into());
+        begun.await.map_err(StorageError::of_write)
+    }
+
+    /// Whether the file is that of the upload with this mark.
+    pub async fn is_marked(&self, key: &Key, mark: &str) -> Result<bool, StorageError> {
+        let options = GetOptions {
+            head: true,
+            ..GetOptions::default()
+        };
+        let found = self.store.get_opts(&self.path(key), options).await?;
+        Ok(found
+            .attributes
+            .get(&MARK)
+            .is_some_and(|found| **found == *mark))
+    }
+
+    pub async fn get(&self, key: &Key, range: Option<Range<u64>>) -> Result<Got, StorageError> {
+        let options = GetOptions {
+            range: range.map(GetRange::Bounded),
+            ..GetOptions::default()
+        };
+        let got = self.store.get_opts(&self.path(key), options).await?;
+        Ok(Got {
+            found: Found::of(key.clone(), got.meta.clone()),
+            range: got.range.clone(),
+            stream: got.into_stream().map(|piece| Ok(piece?)).boxed(),
+        })
+    }
+
+    pub async fn head(&self, key: &Key) -> Result<Found, StorageError> {
+        let meta = self.store.head(&self.path(key)).await?;
+        Ok(Found::of(key.clone(), meta))
+    }
+
+    pub async fn delete(&self, key: &Key) -> Result<(), StorageError> {
+        let path = self.path(key);
+        let mut left = self.tries;
+        loop {
+            left -= 1;
+            // The driver repeats what got no answer only where it knows that to be harmless. This is.
+            match self.store.delete(&path).await.map_err(StorageError::from) {
+                Err(error) if error.may_pass() && left > 0 => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// What others have put there is passed over.
+    pub fn list(&self, under: &Key) -> BoxStream<'static, Result<Found, StorageError>> {
+        let prefix = self.prefix.clone();
+        let found = self.store.list(Some(&self.path(under)));
+        let found = found.filter_map(move |meta| {
+            let found = match meta {
+                Ok(meta) => meta
+                    .location
+                    .as_ref()
+                    .strip_prefix(&prefix)
+                    .and_then(|key| key.parse().ok())
+                    .map(|key| Ok(Found::of(key, meta))),
+                Err(error) => Some(Err(StorageError::of_write(error))),
+            };
+            std::future::ready(found)
+        });
+        found.boxed()
+    }
+
+    /// The bucket's own address for one reading. It ends at the latest when the credentials do that it is signed with.
+    pub async fn signed_address(
+        &self,
+        key: &Key,
+        shown: &Shown,
+        valid_for: Duration,
+    ) -> Result<Url, StorageError> {
+        let options = SignedUrlOptions::new().with_query([
+            ("response-content-disposition", shown.disposition()),
+            (
+                "response-content-type",
+                shown.content_type().as_str().to_owned(),
+            ),
+            ("response-cache-control", shown.cache_control(valid_for)),
+        ]);
+        let path = self.path(key);
+        let signed = self
+            .store
+            .signed_url_opts(Method::GET, &path, valid_for, &options);
+        Ok(signed.await?)
+    }
+}
+
+fn attributes(facts: &Facts) -> Attributes {
+    let content_type = facts.content_type.as_str().to_owned();
+    Attributes::from_iter([(Attribute::ContentType, content_type)])
+}
+
+fn store(bucket: &str, config: &Config, patience: &Patience) -> anyhow::Result<AmazonS3> {
+    let given = |name: &str| {
+        let found = config.aws.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.as_str())
+    };
+    let mut builder = AmazonS3Builder::new().with_bucket_name(bucket);
+    for (name, value) in &config.aws {
+        let key: AmazonS3ConfigKey = name.to_ascii_lowercase().parse().context(*name)?;
+        builder = builder.with_config(key, value);
+    }
+    let region = config.aws_region.as_deref().or(given("AWS_DEFAULT_REGION"));
+    builder = builder.with_region(region.unwrap_or("us-east-1"));
+    if let Some(id) = &config.aws_access_key_id {
+        builder = builder.with_access_key_id(id.expose_secret());
+    }
+    if let Some(secret) = &config.aws_secret_access_key {
+        builder = builder.with_secret_access_key(secret.expose_secret());
+    }
+    if let Some(token) = &config.aws_session_token {
+        builder = builder.with_token(token.expose_secret());
+    }
+
+    let endpoint = match given("AWS_ENDPOINT_URL_S3") {
+        Some(text) => Some(endpoint(text).context("AWS_ENDPOINT_URL_S3")?),
+        None => config.aws_endpoint_url.clone(),
+    };
+    let in_host = match given("AWS_VIRTUAL_HOSTED_STYLE_REQUEST") {
+        Some("true") => Some(true),
+        Some("false") => Some(false),
+        Some(_) => bail!("AWS_VIRTUAL_HOSTED_STYLE_REQUEST: it is neither true nor false"),
+        None => None,
+    };
+    builder = match &endpoint {
+        // As AWS wants it, but for names whose dots no certificate of theirs covers.
+        None => builder.with_virtual_hosted_style_request(in_host.unwrap_or(!bucket.contains('.'))),
+        Some(url) => {
+            let in_host = in_host.unwrap_or(false);
+            let url = if in_host {
+                with_bucket(url, bucket)?
+            } else {
+                url.clone()
+            };
+            builder
+                .with_config(
+                    AmazonS3ConfigKey::S3Endpoint,
+                    url.as_str().trim_end_matches('/'),
+                )
+                .with_virtual_hosted_style_request(in_host)
+        }
+    };
+    let in_clear = endpoint.is_some_and(|url| url.scheme() == "http");
+    let store = builder
+        .with_client_options(ClientOptions::new().with_allow_http(in_clear))
+        .with_http_connector(Connector {
+            to_connect: patience.to_connect,
+            of_silence: patience.of_silence,
+        })
+        .with_retry(RetryConfig {
+            backoff: BackoffConfig {
+                init_backoff: patience.first_rest,
+                max_backoff: Duration::from_secs(2),
+                base: 2.0,
+            },
+            max_retries: patience.tries - 1,
+            // All but reading is ended from outside; a long reading may be taken up again at any time.
+            retry_timeout: Duration::from_secs(24 * 3600),
+        })
+        // Not every provider knows how to delete several at once, and nobody here asks for it.
+        .with_disable_bulk_delete(true)
+        .build()?;
+    Ok(store)
+}
+
+fn endpoint(text: &str) -> anyhow::Result<Url> {
+    let url: Url = text.parse().context("it is not an address")?;
+    let is_right = matches!(url.scheme(), "http" | "https") && url.query().is_none();
+    ensure!(is_right, "it is not an http or https address");
+    Ok(url)
+}
+
+fn with_bucket(url: &Url, bucket: &str) -> anyhow::Result<Url> {
+    let host = match url.host() {
+        Some(url::Host::Domain(host)) => format!("{bucket}.{host}"),
+        _ => bail!(
+            "AWS_VIRTUAL_HOSTED_STYLE_REQUEST: the endpoint has no name that the bucket's could stand before"
+        ),
+    };
+    let mut url = url.clone();
+    url.set_host(Some(&host))?;
+    Ok(url)
+}

@@ -1,0 +1,274 @@
+//! A folder, for where no bucket is set up. A file is there whole or not at all: it is written beside under a name that is
+//! no key's, and given its own once it stands on the disk. What is a link is not followed, wherever it leads.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{GetOptions, GetResultPayload, MultipartUpload, ObjectStore, ObjectStoreExt};
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio_util::io::ReaderStream;
+
+use super::{Found, Got, Key, StorageError};
+
+/// Bytes that are read from a file at a time.
+const PIECE: usize = 64 << 10;
+/// Of a write that meets a deletion beside it.
+const TRIES: usize = 5;
+
+#[derive(Clone)]
+pub struct Folder(Arc<Inner>);
+
+struct Inner {
+    named: PathBuf,
+    opened: OnceLock<Opened>,
+}
+
+#[derive(Clone)]
+struct Opened {
+    /// Without links.
+    root: PathBuf,
+    store: LocalFileSystem,
+}
+
+impl Folder {
+    /// Touches nothing yet: a folder that can't be made now may be mended later.
+    pub fn new(named: PathBuf) -> Self {
+        Self(Arc::new(Inner {
+            named,
+            opened: OnceLock::new(),
+        }))
+    }
+
+    pub fn named(&self) -> &std::path::Path {
+        &self.0.named
+    }
+
+    /// Whether it is there, or could be made.
+    pub async fn ping(&self) -> Result<(), StorageError> {
+        let folder = self.clone();
+        blocking(
+            move || match fs::metadata(folder.opened(true)?.root)?.is_dir() {
+                true => Ok(()),
+                false => Err(io::ErrorKind::NotADirectory.into()),
+            },
+        )
+        .await
+    }
+
+    /// The store, once it is clear that this key leads through no link.
+    async fn store_for(&self, key: &Key, makes: bool) -> Result<LocalFileSystem, StorageError> {
+        let (folder, key) = (self.clone(), key.clone());
+        blocking(move || {
+            let opened = folder.opened(makes)?;
+            refuse_links(&opened, &key)?;
+            Ok(opened.store)
+        })
+        .await
+    }
+
+    pub async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), StorageError> {
+        self.writing(key, async |store, path| {
+            store.put(path, bytes.clone().into()).await.map(drop)
+        })
+        .await
+    }
+
+    /// Begins a file that is written part by part.
+    pub async fn begin(&self, key: &Key) -> Result<Box<dyn MultipartUpload>, StorageError> {
+        self.writing(key, async |store, path| store.put_multipart(path).await)
+            .await
+    }
+
+    async fn writing<T>(
+        &self,
+        key: &Key,
+        write: impl AsyncFn(&LocalFileSystem, &Path) -> object_store::Result<T>,
+    ) -> Result<T, StorageError> {
+        let store = self.store_for(key, true).await?;
+        let path = Path::from(key.as_str());
+        let mut left = TRIES;
+        loop {
+            left -= 1;
+            match write(&store, &path).await.map_err(StorageError::from) {
+                // A folder that was made for it was taken away as empty, by a deletion in just that moment.
+                Err(StorageError::NotFound) if left > 0 => {}
+                Err(StorageError::NotFound) => {
+                    return Err(StorageError::Refused("the folder was taken away".into()));
+                }
+                done => return done,
+            }
+        }
+    }
+
+    pub async fn get(&self, key: &Key, range: Option<Range<u64>>) -> Result<Got, StorageError> {
+        let file = self.open(key).await?;
+        let size = file.found.size;
+        let range = match range {
+            Some(range) if range.start >= size => return Err(StorageError::OutOfRange),
+            Some(range) => range.start..range.end.min(size),
+            None => 0..size,
+        };
+        Ok(Got {
+            found: file.found.clone(),
+            range: range.clone(),
+            stream: file.stream(range),
+        })
+    }
+
+    /// One version of a file, which stays as it is while it is read.
+    pub async fn open(&self, key: &Key) -> Result<OpenFile, StorageError> {
+        let store = self.store_for(key, false).await?;
+        let path = Path::from(key.as_str());
+        let got = store.get_opts(&path, GetOptions::default()).await?;
+        let found = Found::of(key.clone(), got.meta);
+        match got.payload {
+            GetResultPayload::File(file, _) => Ok(OpenFile { file, found }),
+            GetResultPayload::Stream(_) => Err(StorageError::NotFound),
+        }
+    }
+
+    pub async fn delete(&self, key: &Key) -> Result<(), StorageError> {
+        let (folder, key) = (self.clone(), key.clone());
+        blocking(move || {
+            let opened = folder.opened(false)?;
+            refuse_links(&opened, &key)?;
+            let path = opened.root.join(key.as_str());
+            fs::remove_file(&path)?;
+            // Else a power cut could bring back what somebody wanted gone.
+            #[cfg(unix)]
+            if let Some(parent) = path.parent() {
+                File::open(parent)?.sync_all()?;
+            }
+            let empty = path
+                .ancestors()
+                .skip(1)
+                .take_while(|above| **above != *opened.root);
+            // As far as they are.
+            let _ = empty.map(fs::remove_dir).find(Result::is_err);
+            Ok(())
+        })
+        .await
+    }
+
+    /// All files below, in no order. Foreign ones, and those behind links, are passed over.
+    pub fn list(&self, under: &Key) -> BoxStream<'static, Result<Found, StorageError>> {
+        let (folder, under) = (self.clone(), under.clone());
+        let listed = async move {
+            let store = match folder.store_for(&under, false).await {
+                Err(StorageError::NotFound) => return futures_util::stream::empty().boxed(),
+                Err(error) => return futures_util::stream::iter([Err(error)]).boxed(),
+                Ok(store) => store,
+            };
+            let found = store.list(Some(&Path::from(under.as_str())));
+            let found = found.filter_map(move |found| {
+                let folder = folder.clone();
+                async move {
+                    let meta = match found {
+                        Ok(meta) => meta,
+                        Err(error) => return Some(Err(error.into())),
+                    };
+                    let key: Key = meta.location.as_ref().parse().ok()?;
+                    match folder.store_for(&key, false).await {
+                        Ok(_) => Some(Ok(Found::of(key, meta))),
+                        Err(StorageError::NotFound) => None,
+                        Err(error) => Some(Err(error)),
+                    }
+                }
+            });
+            found.boxed()
+        };
+        futures_util::stream::once(listed).flatten().boxed()
+    }
+
+    fn opened(&self, makes: bool) -> io::Result<Opened> {
+        if makes {
+            let mut builder = DirBuilder::new();
+            builder.recursive(true);
+            // What is in it is shown to whom its owner allows, by signed addresses.
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            builder.create(&self.0.named)?;
+        }
+        if let Some(opened) = self.0.opened.get() {
+            return Ok(opened.clone());
+        }
+        let root = fs::canonicalize(&self.0.named)?;
+        let store = LocalFileSystem::new_with_prefix(&root)
+            .map_err(io::Error::other)?
+            .with_fsync(true);
+        let opened = Opened { root, store };
+        Ok(self.0.opened.get_or_init(|| opened).clone())
+    }
+}
+
+/// Looks at each step of the way; where it ends there is nothing to be afraid of.
+fn refuse_links(opened: &Opened, key: &Key) -> io::Result<()> {
+    let mut path = opened.root.clone();
+    for segment in key.as_str().split('/') {
+        path.push(segment);
+        match fs::symlink_metadata(&path) {
+            Ok(about) if about.is_symlink() => {
+                tracing::warn!(
+                    key = key.as_str(),
+                    "a link stands among the stored files; it is not followed"
+                );
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// A file that is open for reading, and what is known of this very version of it.
+pub struct OpenFile {
+    file: File,
+    found: Found,
+}
+
+impl OpenFile {
+    pub fn found(&self) -> &Found {
+        &self.found
+    }
+
+    pub fn into_found(self) -> Found {
+        self.found
+    }
+
+    /// A part of it, piece by piece, read as fast as it is taken and no faster.
+    pub fn stream(self, range: Range<u64>) -> BoxStream<'static, Result<Bytes, StorageError>> {
+        let reading = async move {
+            let mut file = tokio::fs::File::from_std(self.file);
+            if range.start > 0 {
+                file.seek(io::SeekFrom::Start(range.start)).await?;
+            }
+            let part = file.take(range.end.saturating_sub(range.start));
+            Ok::<_, io::Error>(ReaderStream::with_capacity(part, PIECE))
+        };
+        futures_util::stream::once(reading)
+            .map(|opened| match opened {
+                Ok(pieces) => pieces
+                    .map(|piece| piece.map_err(StorageError::from))
+                    .boxed(),
+                Err(error) => futures_util::stream::iter([Err(StorageError::from(error))]).boxed(),
+            })
+            .flatten()
+            .boxed()
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, StorageError> {
+    Ok(tokio::task::spawn_blocking(work).await??)
+}
