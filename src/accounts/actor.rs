@@ -77,7 +77,7 @@ impl Actor {
         let needs_second_factor = |role: &Role| matches!(role, Role::Moderator | Role::Admin);
         if roles.iter().all(needs_second_factor) && !principal.may_administer {
             return Err(Refused::Forbidden(
-                "Your role needs two-factor authentication for this.",
+                "Your role needs two-factor authentication for this: set it up, or sign in with it.",
             ));
         }
         Ok(principal)
@@ -118,17 +118,17 @@ impl Accounts {
         };
         let app = Arc::clone(&self.app);
         let read = async move |sessions| accounts_of_sessions(&app, sessions).await;
-        let account = self.signed_in.load(access.session, read).await?;
-        // Nobody can have a second factor yet, so in production nobody administers.
-        let may_administer = self.app.config.environment == Environment::Development;
-        Ok(account
-            .filter(|account| account.id == access.account)
-            .map(|account| {
+        let found = self.signed_in.load(access.session, read).await?;
+        let needs_none = self.app.config.environment == Environment::Development;
+        Ok(found
+            .filter(|found| found.account.id == access.account)
+            .map(|found| {
+                let has_factor = found.account.two_factor_at.is_some() && found.has_second_factor;
                 Arc::new(Principal {
-                    account,
+                    may_administer: needs_none || has_factor,
+                    account: found.account,
                     session: access.session,
                     scopes: access.scopes.clone(),
-                    may_administer,
                 })
             }))
     }

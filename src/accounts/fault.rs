@@ -15,11 +15,14 @@ stored_enum!(
     /// What is wrong, for a program.
     MistakeCode {
         AccountLocked = "ACCOUNT_LOCKED",
+        AlreadyEnabled = "ALREADY_ENABLED",
         ChallengeRequired = "CHALLENGE_REQUIRED",
         InvalidCredentials = "INVALID_CREDENTIALS",
+        InvalidCode = "INVALID_CODE",
         InvalidEmail = "INVALID_EMAIL",
         InvalidName = "INVALID_NAME",
         InvalidToken = "INVALID_TOKEN",
+        NotEnabled = "NOT_ENABLED",
         NotFound = "NOT_FOUND",
         PasswordCompromised = "PASSWORD_COMPROMISED",
         PasswordTooLong = "PASSWORD_TOO_LONG",

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::mails::Circumstances;
+use super::mails::{Circumstances, FactorChange};
 use super::model::{AccountId, SessionId};
 use super::store::{self, Forgotten};
 use super::{Accounts, Client, lifetimes};
@@ -57,6 +57,9 @@ pub enum AccountMail {
     Locked {
         email_key: String,
         until: DateTime<Utc>,
+        /// It was codes that were wrong, behind the right password.
+        #[serde(default)]
+        knew_password: bool,
         what: Circumstances,
     },
     SessionLimit {
@@ -65,6 +68,11 @@ pub enum AccountMail {
     },
     TokenReused {
         session: SessionId,
+        what: Circumstances,
+    },
+    SecondFactor {
+        account: AccountId,
+        change: FactorChange,
         what: Circumstances,
     },
 }
@@ -124,7 +132,10 @@ impl Accounts {
                 Forgotten::Sessions => lifetimes::REMEMBERED,
                 Forgotten::KnownDevices => lifetimes::KNOWN_DEVICE,
                 Forgotten::Failures => lifetimes::FAILURES,
-                Forgotten::MailedTokens | Forgotten::Solutions => TimeDelta::zero(),
+                Forgotten::PendingFactors => lifetimes::PENDING_FACTOR,
+                Forgotten::MailedTokens | Forgotten::SecondSteps | Forgotten::Solutions => {
+                    TimeDelta::zero()
+                }
             };
             let mut forgotten = 0;
             loop {

@@ -14,6 +14,10 @@ pub const PASSWORD_RESET: TimeDelta = TimeDelta::hours(1);
 pub const ADDRESS_CHANGE: TimeDelta = TimeDelta::hours(24);
 /// Long enough for somebody who reads mail once a week.
 pub const ADDRESS_UNDO: TimeDelta = TimeDelta::days(7);
+/// How long a second factor that was begun can be confirmed.
+pub const PENDING_FACTOR: TimeDelta = TimeDelta::hours(1);
+pub const SECOND_STEP: TimeDelta = TimeDelta::minutes(5);
+pub const TRUSTED_DEVICE: TimeDelta = TimeDelta::days(30);
 pub const UNVERIFIED_ACCOUNT: TimeDelta = TimeDelta::days(7);
 /// How long a device is known that is not used.
 pub const KNOWN_DEVICE: TimeDelta = TimeDelta::days(365);
@@ -23,6 +27,9 @@ pub const FAILURES: TimeDelta = TimeDelta::days(1);
 
 pub const MOST_SESSIONS: i64 = 10;
 pub const MOST_DEVICES: i64 = 20;
+/// Codes that may be tried by one token of a second step.
+pub const MOST_TRIES: u32 = 5;
+pub const RECOVERY_CODES: usize = 10;
 
 pub const ATTEMPTS: AttemptRules = AttemptRules {
     before_challenge: 3,

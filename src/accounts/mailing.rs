@@ -167,10 +167,15 @@ impl Accounts {
             AccountMail::Locked {
                 email_key,
                 until,
+                knew_password,
                 what,
             } => match self.in_use(&email_key).await? {
                 Some(account) => {
-                    let mail = mails::Locked { until, what };
+                    let mail = mails::Locked {
+                        until,
+                        knew_password,
+                        what,
+                    };
                     ("locked", mail.message(&to(&account), &with))
                 }
                 None => return Ok(None),
@@ -191,6 +196,17 @@ impl Accounts {
                 Some(family) => {
                     let mail = mails::TokenReused { what };
                     ("token reused", mail.message(&to(&family.account), &with))
+                }
+                None => return Ok(None),
+            },
+            AccountMail::SecondFactor {
+                account,
+                change,
+                what,
+            } => match self.account(account).await? {
+                Some(account) => {
+                    let mail = mails::SecondFactorChanged { change, what };
+                    (change.kind(), mail.message(&to(&account), &with))
                 }
                 None => return Ok(None),
             },

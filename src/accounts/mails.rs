@@ -12,7 +12,7 @@ use super::device_name::device_name;
 use crate::config::Config;
 use crate::mail::{Error, Letter, Look, Message};
 
-const BRAND: &str = "Empulse";
+pub(super) const BRAND: &str = "Empulse";
 
 /// What all of them need to know of this deployment: how they look, and where their links lead.
 #[derive(Debug, Clone)]
@@ -318,9 +318,10 @@ impl NewDevice {
     }
 }
 
-/// Too many wrong passwords.
+/// Too many wrong passwords, or wrong codes behind the right one.
 pub struct Locked {
     pub until: DateTime<Utc>,
+    pub knew_password: bool,
     pub what: Circumstances,
 }
 
@@ -328,17 +329,25 @@ impl Locked {
     pub fn message(&self, to: &Addressee, with: &Stationery) -> Result<Message, Error> {
         let mut facts = vec![("Locked until", moment(self.until))];
         facts.extend(self.what.facts());
+        let (paragraph, closing) = match self.knew_password {
+            false => (
+                "Somebody tried wrong passwords for your account too often, so it can't be signed in to for a few minutes. \
+                 Devices that you used before still can.",
+                "If it was you, wait, and try again. If it was not, your account is safe as long as your password is hard \
+                 to guess; if in doubt, set a new one.",
+            ),
+            true => (
+                "Somebody gave your right password and then wrong codes of your second factor, too often, so your account \
+                 can't be signed in to for a few minutes. Devices that you used before still can.",
+                "If it was you, wait, and try again; if your authenticator is lost, use one of your recovery codes. If it was \
+                 not you, somebody knows your password, and only the code keeps them out: set a new one right away.",
+            ),
+        };
         let letter = Letter {
             subject: "Sign-in to your account is locked for a while".into(),
-            paragraphs: said(&[
-                "Somebody tried wrong passwords for your account too often, so it can't be signed in \
-                                to for a few minutes. Devices that you used before still can.",
-            ]),
+            paragraphs: said(&[paragraph]),
             facts,
-            closing: said(&[
-                "If it was you, wait, and try again. If it was not, your account is safe as long as your \
-                             password is hard to guess; if in doubt, set a new one.",
-            ]),
+            closing: said(&[closing]),
             ..Letter::default()
         };
         with.message(letter, to)
@@ -396,6 +405,80 @@ impl TokenReused {
     }
 }
 
+/// What became of a second factor.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FactorChange {
+    Enabled,
+    Disabled,
+    CodesRenewed,
+    CodeUsed { left: i64 },
+}
+
+impl FactorChange {
+    /// Each has a limit of its own, so that many of one don't hide another.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Enabled => "second factor enabled",
+            Self::Disabled => "second factor disabled",
+            Self::CodesRenewed => "recovery codes renewed",
+            Self::CodeUsed { .. } => "recovery code used",
+        }
+    }
+}
+
+/// The second factor was set up, taken away or changed, or given by what is for emergencies.
+pub struct SecondFactorChanged {
+    pub change: FactorChange,
+    pub what: Circumstances,
+}
+
+impl SecondFactorChanged {
+    pub fn message(&self, to: &Addressee, with: &Stationery) -> Result<Message, Error> {
+        let mut facts = self.what.facts();
+        let (subject, paragraph, closing) = match self.change {
+            FactorChange::Enabled => (
+                "Two-factor authentication is on",
+                "Your account asks for a code of your authenticator after the password from now on. Keep the recovery codes \
+                 where you find them without your phone.",
+                "If this was not you, somebody knows your password: set a new one right away by \"Forgot password\", which \
+                 signs out every device, and ask whoever runs this service to take the code away.",
+            ),
+            FactorChange::Disabled => (
+                "Two-factor authentication is off",
+                "Your account asks for nothing but the password any more. Its recovery codes no longer count.",
+                "If this was not you, set a new password right away by \"Forgot password\", which signs out every device, \
+                 and set up two-factor authentication anew.",
+            ),
+            FactorChange::CodesRenewed => (
+                "Your recovery codes were renewed",
+                "Your account has new recovery codes, and the old ones no longer count. Devices that were trusted are asked \
+                 for a code again.",
+                "If this was not you, set a new password right away by \"Forgot password\", which signs out every device, \
+                 and then renew the codes yourself.",
+            ),
+            FactorChange::CodeUsed { left } => {
+                facts.push(("Recovery codes left", left.to_string()));
+                (
+                    "A recovery code was used",
+                    "One of your recovery codes was used in the place of a code of your authenticator. It does not count \
+                     again. Renew the codes before the last is used.",
+                    "If this was not you, somebody has your password and your codes: set a new password right away by \
+                     \"Forgot password\", which signs out every device, and renew the codes.",
+                )
+            }
+        };
+        let letter = Letter {
+            subject: subject.into(),
+            paragraphs: said(&[paragraph]),
+            facts,
+            closing: said(&[closing]),
+            ..Letter::default()
+        };
+        with.message(letter, to)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -433,6 +516,13 @@ mod tests {
         };
         let token = || SecretString::from("a-b_c");
         let what = || what(device);
+        let changed = |change| {
+            let mail = SecondFactorChanged {
+                change,
+                what: what(),
+            };
+            (mail.message(&to, &with).unwrap(), None)
+        };
         vec![
             (
                 Verification {
@@ -492,6 +582,17 @@ mod tests {
             (
                 Locked {
                     until: at(),
+                    knew_password: false,
+                    what: what(),
+                }
+                .message(&to, &with)
+                .unwrap(),
+                None,
+            ),
+            (
+                Locked {
+                    until: at(),
+                    knew_password: true,
                     what: what(),
                 }
                 .message(&to, &with)
@@ -515,6 +616,10 @@ mod tests {
                 EmailChanged { what: what() }.message(&to, &with).unwrap(),
                 None,
             ),
+            changed(FactorChange::Enabled),
+            changed(FactorChange::Disabled),
+            changed(FactorChange::CodesRenewed),
+            changed(FactorChange::CodeUsed { left: 9 }),
         ]
     }
 

@@ -26,6 +26,7 @@ mod reads;
 mod secret;
 mod store;
 mod together;
+mod two_factor;
 
 use std::sync::Arc;
 
@@ -36,7 +37,8 @@ use crate::keys::Keys;
 /// For whoever judges access tokens without the rest of the service.
 pub use self::access::{Access, AccessFault, AccessTokens, Claims, NotMade};
 pub use self::actions::{
-    Credentials, Installation, ProfileChange, RefreshWith, Registration, SignIn, SignedIn,
+    Admitted, BegunFactor, Completion, Credentials, Installation, ProfileChange, RefreshWith,
+    Registration, SignIn, SignedIn,
 };
 pub use self::actor::{Actor, Refused};
 pub use self::challenge::{Offer, Provider};
@@ -46,12 +48,13 @@ pub use self::fault::{Fault, Mistake, MistakeCode};
 pub use self::jobs::register_jobs;
 pub use self::model::{
     Account, AccountId, MailPurpose, Principal, Role, Scope, Session, SessionId, Status, Tier,
-    User, UserId,
+    TrustedDevice, TrustedDeviceId, User, UserId,
 };
 
 pub use self::name::{DisplayName, NameFault};
 pub use self::reads::{
-    accounts_by_ids, locks_of, pending_addresses, session_of, sessions_of_accounts, users_by_ids,
+    accounts_by_ids, locks_of, pending_addresses, recovery_codes_left, session_of,
+    sessions_of_accounts, trusted_device_of, trusted_devices_of_accounts, users_by_ids,
 };
 
 /// Whether the lists of breached passwords can be read.
@@ -73,7 +76,7 @@ pub struct Accounts {
     keys: Keys,
     access: access::AccessTokens,
     /// Whom sessions sign in.
-    signed_in: together::Together<SessionId, Arc<Account>>,
+    signed_in: together::Together<SessionId, reads::SignsIn>,
     challenges: challenge::Challenges,
 }
 

@@ -12,6 +12,7 @@ use crate::{stored_enum, typed_id};
 typed_id!(AccountId, "account");
 typed_id!(UserId, "user");
 typed_id!(SessionId, "session");
+typed_id!(TrustedDeviceId, "device");
 
 stored_enum!(
     /// What an account may do; it can have several.
@@ -70,6 +71,8 @@ pub struct Account {
     pub tier: Tier,
     pub status: Status,
     pub email_verified_at: Option<DateTime<Utc>>,
+    /// Since when a second factor is asked for.
+    pub two_factor_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
@@ -82,6 +85,7 @@ pub type AccountSql = (
     Array<Text>,
     Text,
     Text,
+    Nullable<Timestamptz>,
     Nullable<Timestamptz>,
     Timestamptz,
     Timestamptz,
@@ -142,6 +146,26 @@ pub type SessionSql = (
     Timestamptz,
 );
 
+/// A device that is asked for no second factor.
+#[derive(Debug, Clone, Queryable)]
+pub struct TrustedDevice {
+    pub id: TrustedDeviceId,
+    pub account_id: AccountId,
+    pub user_agent: Option<String>,
+    pub trusted_at: DateTime<Utc>,
+    pub last_used_at: DateTime<Utc>,
+    pub trusted_until: DateTime<Utc>,
+}
+
+pub type TrustedDeviceSql = (
+    Uuid,
+    Uuid,
+    Nullable<Text>,
+    Timestamptz,
+    Timestamptz,
+    Timestamptz,
+);
+
 /// Somebody who is signed in: by which session, and how much of its rights the token opens.
 #[derive(Debug, Clone)]
 pub struct Principal {
@@ -149,7 +173,8 @@ pub struct Principal {
     pub session: SessionId,
     /// None: all that the session may. Some: narrowed by whoever held the token.
     pub scopes: Option<BTreeSet<Scope>>,
-    /// Whether the roles beyond a listener's and an artist's count: in production they need a second factor.
+    /// Whether the roles beyond a listener's and an artist's count: in production they need a second factor, by which this
+    /// session was begun or in which it was set up.
     pub may_administer: bool,
 }
 

@@ -20,6 +20,8 @@ const fn counted(name: &'static str, an_hour: u64) -> Counted {
 }
 
 pub const SIGN_INS: Counted = counted("sign-ins", 20);
+/// Codes that follow a password, apart from the sign-ins that they are the second step of.
+pub const SECOND_STEPS: Counted = counted("second-steps", 20);
 pub const REGISTRATIONS: Counted = counted("registrations", 10);
 /// Registrations that need no challenge.
 pub const EASY_REGISTRATIONS: Counted = counted("easy-registrations", 3);
@@ -29,6 +31,7 @@ pub const VERIFICATIONS_BY_ADDRESS: Counted = counted("verification-mails", 20);
 pub const PRESSED_BUTTONS: Counted = counted("pressed-buttons", 60);
 pub const ADDRESS_CHANGES: Counted = counted("address-changes", 10);
 pub const PASSWORD_CHANGES: Counted = counted("password-changes", 10);
+pub const FACTOR_CHANGES: Counted = counted("second-factor-changes", 10);
 pub const MAILS: Counted = counted("mails-of-a-kind", 5);
 
 /// Charges one; refused where it does not fit, or where nobody can count.

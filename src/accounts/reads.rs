@@ -6,7 +6,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::actions::of_address;
-use super::model::{Account, AccountId, Session, SessionId, User, UserId};
+use super::model::{
+    Account, AccountId, Session, SessionId, TrustedDevice, TrustedDeviceId, User, UserId,
+};
 use super::store;
 use crate::app::App;
 use crate::db::Error;
@@ -30,17 +32,33 @@ pub async fn users_by_ids(app: &App, ids: &[UserId]) -> Result<HashMap<UserId, A
         .collect())
 }
 
+/// Whom a session signs in.
+#[derive(Debug, Clone)]
+pub(super) struct SignsIn {
+    pub account: Arc<Account>,
+    pub has_second_factor: bool,
+}
+
 /// Whom these sign in.
 pub(super) async fn accounts_of_sessions(
     app: &App,
     sessions: Vec<SessionId>,
-) -> Result<HashMap<SessionId, Arc<Account>>, Error> {
+) -> Result<HashMap<SessionId, SignsIn>, Error> {
     let now = app.clock.now();
     let rows = store::accounts_of_sessions(&app.db, sessions, now).await?;
-    Ok(rows
+    let found = rows
         .into_iter()
-        .map(|(session, account)| (session, Arc::new(account)))
-        .collect())
+        .map(|(session, has_second_factor, account)| {
+            let account = Arc::new(account);
+            (
+                session,
+                SignsIn {
+                    account,
+                    has_second_factor,
+                },
+            )
+        });
+    Ok(found.collect())
 }
 
 /// Those that go on, used last first.
@@ -70,6 +88,41 @@ pub async fn session_of(
     Ok(found
         .filter(|session| session.account_id == account)
         .map(Arc::new))
+}
+
+/// Those that are asked for no second factor, used last first.
+pub async fn trusted_devices_of_accounts(
+    app: &App,
+    accounts: &[AccountId],
+) -> Result<HashMap<AccountId, Arc<Vec<Arc<TrustedDevice>>>>, Error> {
+    let now = app.clock.now();
+    let mut found: HashMap<AccountId, Vec<Arc<TrustedDevice>>> = HashMap::new();
+    for device in store::trusted_devices(&app.db, accounts, now).await? {
+        let of_account = found.entry(device.account_id).or_default();
+        of_account.push(Arc::new(device));
+    }
+    Ok(found
+        .into_iter()
+        .map(|(account, devices)| (account, Arc::new(devices)))
+        .collect())
+}
+
+pub async fn trusted_device_of(
+    app: &App,
+    account: AccountId,
+    device: TrustedDeviceId,
+) -> Result<Option<Arc<TrustedDevice>>, Error> {
+    let now = app.clock.now();
+    let found = store::trusted_device(&app.db, device, account, now).await?;
+    Ok(found.map(Arc::new))
+}
+
+pub async fn recovery_codes_left(
+    app: &App,
+    accounts: &[AccountId],
+) -> Result<HashMap<AccountId, i64>, Error> {
+    let rows = store::recovery_codes_left(&app.db, accounts).await?;
+    Ok(rows.into_iter().collect())
 }
 
 pub async fn pending_addresses(

@@ -66,6 +66,10 @@ diesel::table! {
         email_verified_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        totp_secret -> Nullable<Bytea>,
+        totp_begun_at -> Nullable<Timestamptz>,
+        totp_last_step -> Nullable<BigInt>,
+        two_factor_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -103,6 +107,7 @@ diesel::table! {
         expires_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
         ended_because -> Nullable<Text>,
+        has_second_factor -> Bool,
     }
 }
 
@@ -114,6 +119,29 @@ diesel::table! {
         user_agent -> Nullable<Text>,
         created_at -> Timestamptz,
         last_used_at -> Timestamptz,
+        trusted_at -> Nullable<Timestamptz>,
+        trusted_until -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    recovery_codes (account_id, code_hash) {
+        account_id -> Uuid,
+        code_hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    second_steps (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        token_hash -> Bytea,
+        device_id -> Nullable<Uuid>,
+        is_remembered -> Bool,
+        by_cookie -> Bool,
+        tries -> Integer,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
     }
 }
 
@@ -199,6 +227,9 @@ diesel::table! {
 diesel::joinable!(albums -> artists (artist_id));
 diesel::joinable!(known_devices -> accounts (account_id));
 diesel::joinable!(mailed_tokens -> accounts (account_id));
+diesel::joinable!(recovery_codes -> accounts (account_id));
+diesel::joinable!(second_steps -> accounts (account_id));
+diesel::joinable!(second_steps -> known_devices (device_id));
 diesel::joinable!(sessions -> accounts (account_id));
 diesel::joinable!(tracks -> artists (artist_id));
 diesel::joinable!(tracks -> genres (genre_id));

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::batch::{Batch, Load};
 use super::error::ApiError;
-use crate::accounts::{self, Account, AccountId, Session, User, UserId};
+use crate::accounts::{self, Account, AccountId, Session, TrustedDevice, User, UserId};
 use crate::app::App;
 use crate::catalogue::{
     self, Album, AlbumId, AlbumTotals, Artist, ArtistId, ArtistText, Track, TrackId, TrackOrder,
@@ -20,6 +20,8 @@ pub struct Loaders {
     pub accounts: Batch<AccountById>,
     pub users: Batch<UserById>,
     pub sessions_of_accounts: Batch<SessionsOfAccount>,
+    pub trusted_devices_of_accounts: Batch<TrustedDevicesOfAccount>,
+    pub recovery_codes_left: Batch<RecoveryCodesLeft>,
     pub pending_addresses: Batch<PendingAddressOfAccount>,
     pub locks: Batch<LockOfAddress>,
     pub artists: Batch<ArtistById>,
@@ -72,6 +74,34 @@ impl Load for SessionsOfAccount {
         keys: Vec<Self::Key>,
     ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
         Ok(accounts::sessions_of_accounts(app, &keys).await?)
+    }
+}
+
+pub struct TrustedDevicesOfAccount;
+
+impl Load for TrustedDevicesOfAccount {
+    type Key = AccountId;
+    type Value = Arc<Vec<Arc<TrustedDevice>>>;
+
+    async fn load(
+        app: &App,
+        keys: Vec<Self::Key>,
+    ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
+        Ok(accounts::trusted_devices_of_accounts(app, &keys).await?)
+    }
+}
+
+pub struct RecoveryCodesLeft;
+
+impl Load for RecoveryCodesLeft {
+    type Key = AccountId;
+    type Value = i64;
+
+    async fn load(
+        app: &App,
+        keys: Vec<Self::Key>,
+    ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
+        Ok(accounts::recovery_codes_left(app, &keys).await?)
     }
 }
 

@@ -47,7 +47,7 @@ pub struct Query(
 
 /// All root fields that change something.
 #[derive(MergedObject, Default)]
-pub struct Mutation(accounts::AccountMutation);
+pub struct Mutation(accounts::AccountMutation, accounts::TwoFactorMutation);
 
 type ApiSchema = Schema<Query, Mutation, EmptySubscription>;
 

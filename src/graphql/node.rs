@@ -3,12 +3,12 @@
 
 use async_graphql::{Context, ID, Interface, Object};
 
-use super::accounts::{self, Account, Session, User};
+use super::accounts::{self, Account, Session, TrustedDevice, User};
 use super::catalogue::{Album, Artist, Track};
 use super::context::{operation, root};
 use super::error::{ApiError, Nullable, nullable};
 use super::page::LARGEST_PAGE;
-use crate::accounts::{AccountId, SessionId, UserId};
+use crate::accounts::{AccountId, SessionId, TrustedDeviceId, UserId};
 use crate::catalogue::{AlbumId, ArtistId, TrackId};
 use crate::db::id::{AnyId, TypedId};
 
@@ -22,6 +22,7 @@ pub enum Node {
     Artist(Artist),
     Session(Session),
     Track(Track),
+    TrustedDevice(TrustedDevice),
     User(User),
 }
 
@@ -69,6 +70,9 @@ async fn find(ctx: &Context<'_>, id: &str) -> Result<Option<Node>, ApiError> {
         SessionId::PREFIX => accounts::session(ctx, SessionId(uuid))
             .await?
             .map(Node::Session),
+        TrustedDeviceId::PREFIX => accounts::trusted_device(ctx, TrustedDeviceId(uuid))
+            .await?
+            .map(Node::TrustedDevice),
         AlbumId::PREFIX => operation
             .load(&operation.loaders.albums, AlbumId(uuid))
             .await?

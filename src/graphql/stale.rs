@@ -4,7 +4,13 @@
 use async_graphql::parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet};
 
 /// The name of the type says nothing to anybody.
-const BEARING: [&str; 4] = ["login", "refreshSession", "logout", "__typename"];
+const BEARING: [&str; 5] = [
+    "login",
+    "completeTwoFactor",
+    "refreshSession",
+    "logout",
+    "__typename",
+];
 
 /// Whether all that an operation does is to sign in or out. The document holds that operation alone.
 pub fn is_borne_by(kind: OperationType, document: &ExecutableDocument) -> bool {

@@ -283,6 +283,11 @@ async fn rows(app: &TestApp) -> Vec<Row> {
         mutation("resetPassword", PUBLIC, r#"token: "x", newPassword: "x""#),
         mutation("createChallenge", PUBLIC, ""),
         mutation("login", BEARING, r#"email: "x", password: "x""#),
+        mutation(
+            "completeTwoFactor",
+            BEARING,
+            r#"twoFactorToken: "x", code: "x""#,
+        ),
         mutation("refreshSession", BEARING, r#"refreshToken: "x""#),
         mutation(
             "revokeSession",
@@ -297,6 +302,19 @@ async fn rows(app: &TestApp) -> Vec<Row> {
         ),
         mutation("changeEmail", IN_SESSION, r#"newEmail: "x", password: "x""#),
         mutation("updateProfile", IN_SESSION, ""),
+        mutation("confirmTwoFactor", IN_SESSION, r#"code: "x""#),
+        mutation("beginTwoFactor", IN_SESSION, r#"password: "x""#),
+        mutation(
+            "regenerateRecoveryCodes",
+            IN_SESSION,
+            r#"password: "x", code: "x""#,
+        ),
+        mutation(
+            "disableTwoFactor",
+            IN_SESSION,
+            r#"password: "x", code: "x""#,
+        ),
+        mutation("revokeTrustedDevice", IN_SESSION, r#"trustedDeviceId: "x""#),
         // The last one: it ends the session of whoever asks.
         mutation("logout", SIGNING_OUT, r#"refreshToken: "x""#),
     ]

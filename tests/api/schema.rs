@@ -45,7 +45,15 @@ async fn the_standard_introspection_tells_all_that_is_served() {
         .collect();
     assert_eq!(
         possible,
-        ["Account", "Album", "Artist", "Session", "Track", "User"]
+        [
+            "Account",
+            "Album",
+            "Artist",
+            "Session",
+            "Track",
+            "TrustedDevice",
+            "User"
+        ]
     );
     let fields = named("Query")["fields"].as_array().unwrap();
     let tracks = fields

@@ -21,6 +21,7 @@ impl Accounts {
         principal: &Principal,
         new_email: &str,
         password: &SecretString,
+        code: Option<&SecretString>,
         client: &Client,
     ) -> Result<(), Fault> {
         let new_email = parse_email(new_email, "newEmail")?;
@@ -39,6 +40,7 @@ impl Accounts {
         let compared = self
             .check_password(account, principal.session, password, "password", client)
             .await?;
+        let compared = self.check_code(compared, code, "code").await?;
         let now: DateTime<Utc> = self.app.clock.now();
         let mut tx = self.app.db.begin().await?;
         let account = hold_as_compared(&mut tx, account.id, &compared, "password").await?;

@@ -35,7 +35,8 @@ pub(in crate::accounts) struct Attempt {
     pub subject: Hash,
     /// Of a device or a session while the address is locked, of which its owner was told.
     is_apart: bool,
-    locked_until: Option<DateTime<Utc>>,
+    /// Of the lock that it led to, if it fails.
+    pub locked_until: Option<DateTime<Utc>>,
 }
 
 pub(in crate::accounts) fn of_address(email_key: &str) -> Hash {
@@ -132,12 +133,17 @@ impl Accounts {
         done: Result<T, Fault>,
     ) -> Result<T, Fault> {
         if let Err(Fault::Unavailable(_) | Fault::Database(_) | Fault::Internal(_)) = &done {
-            let taken = store::take_back(&self.app.db, attempt.subject, attempt.locked_until).await;
-            if let Err(error) = taken {
-                tracing::warn!(%error, "an attempt that was not made stays counted");
-            }
+            self.take_back(attempt).await;
         }
         done
+    }
+
+    /// An attempt was no failure as far as it went. What failed before goes on to count.
+    pub(in crate::accounts) async fn take_back(&self, attempt: &Attempt) {
+        let taken = store::take_back(&self.app.db, attempt.subject, attempt.locked_until).await;
+        if let Err(error) = taken {
+            tracing::warn!(%error, "an attempt that was no failure stays counted");
+        }
     }
 
     /// The password was wrong. If that locked the address, whoever has it is told, once.
@@ -145,6 +151,26 @@ impl Accounts {
         &self,
         attempt: &Attempt,
         email_key: &str,
+        client: &Client,
+    ) -> Result<(), Fault> {
+        self.tell_of_lock(attempt, email_key, false, client).await
+    }
+
+    /// The code behind a right password was wrong; likewise, but its owner learns that somebody has the password.
+    pub(in crate::accounts) async fn failed_by_code(
+        &self,
+        attempt: &Attempt,
+        email_key: &str,
+        client: &Client,
+    ) -> Result<(), Fault> {
+        self.tell_of_lock(attempt, email_key, true, client).await
+    }
+
+    async fn tell_of_lock(
+        &self,
+        attempt: &Attempt,
+        email_key: &str,
+        knew_password: bool,
         client: &Client,
     ) -> Result<(), Fault> {
         let Some(until) = attempt.locked_until.filter(|_| !attempt.is_apart) else {
@@ -156,6 +182,7 @@ impl Accounts {
                 let mail = AccountMail::Locked {
                     email_key: email_key.to_owned(),
                     until,
+                    knew_password,
                     what: client.circumstances(self.app.clock.now()),
                 };
                 jobs::mail(&mut tx, &mail, client).await?;
@@ -174,7 +201,7 @@ enum Tried {
 fn locked(until: DateTime<Utc>) -> Mistake {
     Mistake::new(
         MistakeCode::AccountLocked,
-        "Too many wrong passwords: sign-ins for this address are locked for a while.",
+        "Too many wrong passwords or codes: sign-ins for this address are locked for a while.",
     )
     .until(until)
 }

@@ -3,8 +3,8 @@
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::attempts;
 use super::register::parse_email;
+use super::{attempts, two_factor};
 use crate::accounts::Accounts;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::model::{Account, AccountId, Ending, MailPurpose, Role};
@@ -57,6 +57,8 @@ impl Accounts {
             store::void_tokens(&mut tx, account.id, *purpose).await?;
         }
         store::forget_devices(&mut tx, account.id, 0).await?;
+        // It may have been set up by whoever had the account before.
+        two_factor::drop_factor(&mut tx, account.id, now).await?;
         store::forgive(&mut tx, attempts::of_address(&account.email_key)).await?;
         tx.commit().await?;
         Ok(account)

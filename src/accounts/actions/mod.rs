@@ -3,13 +3,16 @@
 mod address;
 mod attempts;
 mod challenge;
+mod codes;
 mod install;
 mod password;
 mod profile;
 mod refresh;
 mod register;
+mod second_step;
 mod sessions;
 mod sign_in;
+mod two_factor;
 mod verify;
 
 pub(super) use self::attempts::of_address;
@@ -17,4 +20,6 @@ pub use self::install::Installation;
 pub use self::profile::ProfileChange;
 pub use self::refresh::RefreshWith;
 pub use self::register::Registration;
-pub use self::sign_in::{Credentials, SignIn, SignedIn};
+pub use self::second_step::Completion;
+pub use self::sign_in::{Admitted, Credentials, SignIn, SignedIn};
+pub use self::two_factor::BegunFactor;

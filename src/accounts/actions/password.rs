@@ -65,8 +65,11 @@ impl Accounts {
         };
         self.set_password(&mut tx, &account, password_hash.as_str(), None, client)
             .await?;
-        // Who reads the mail has shown who they are; the guesses of others need not keep them out.
-        store::forgive(&mut tx, attempts::of_address(&account.email_key)).await?;
+        // Who reads the mail has shown who they are; the guesses of others need not keep them out. Where there is a second
+        // factor, the mail is half of that, and no way to go on guessing codes.
+        if account.two_factor_at.is_none() {
+            store::forgive(&mut tx, attempts::of_address(&account.email_key)).await?;
+        }
         store::void_tokens(&mut tx, account.id, MailPurpose::ResetPassword).await?;
         tx.commit().await?;
         Ok(())
@@ -120,6 +123,7 @@ impl Accounts {
         store::set_password(tx, account.id, password_hash, now).await?;
         store::end_sessions(tx, account.id, but, Ending::PasswordChanged, now).await?;
         store::forget_devices(tx, account.id, 0).await?;
+        store::void_second_steps(tx, account.id).await?;
         store::void_tokens(tx, account.id, MailPurpose::ChangeEmail).await?;
         let mail = AccountMail::PasswordChanged {
             account: account.id,

@@ -1,4 +1,4 @@
-//! Signing in.
+//! Signing in: by a password, and where the account has a second factor, by that behind it.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::attempts::{Attempt, Challenge, Known};
+use super::codes::{Given, spend, wrong_code};
 use super::register::parse_email;
 use crate::accounts::access::Claims;
 use crate::accounts::client::Client;
@@ -28,6 +29,21 @@ pub struct SignIn {
     /// Of an earlier sign-in, where there are no cookies.
     pub device_token: Option<SecretString>,
     pub challenge: Option<String>,
+}
+
+/// What came of a right password.
+pub enum Admitted {
+    SignedIn(Box<SignedIn>),
+    /// A second factor is wanted: what to go on with.
+    SecondStep(SecretString),
+}
+
+/// How a session is begun, as it was chosen with the password.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begin {
+    pub is_remembered: bool,
+    pub by_cookie: bool,
+    pub has_second_factor: bool,
 }
 
 /// Somebody who has just signed in, or whose session goes on.
@@ -56,7 +72,7 @@ impl Accounts {
         quotas::charge(&self.app, quotas::SIGN_INS, &client.limit_key).await
     }
 
-    pub async fn sign_in(&self, input: SignIn, client: &Client) -> Result<SignedIn, Fault> {
+    pub async fn sign_in(&self, input: SignIn, client: &Client) -> Result<Admitted, Fault> {
         let app = &self.app;
         let email_key = parse_email(&input.email, "email")?.key();
         self.count_sign_in(client).await?;
@@ -103,7 +119,7 @@ impl Accounts {
         device: Option<(Device, Uuid)>,
         input: &SignIn,
         client: &Client,
-    ) -> Result<SignedIn, Fault> {
+    ) -> Result<Admitted, Fault> {
         let (mut tx, account) = loop {
             let mut tx = self.app.db.begin().await?;
             let held = store::hold_account(&mut tx, account.id).await?;
@@ -134,27 +150,57 @@ impl Accounts {
         if let Some(renewed) = &verified.renewed {
             store::renew_hash(&mut tx, account.id, renewed.as_str()).await?;
         }
+        let known = device.as_ref().map(|(_, device)| *device);
+        if self.wants_second_step(&mut tx, &account, known).await? {
+            let token = self
+                .begin_second_step(&mut tx, &account, known, input)
+                .await?;
+            tx.commit().await?;
+            // No failure, but no end of those before either: whoever has the password could guess codes for ever.
+            self.take_back(attempt).await;
+            return Ok(Admitted::SecondStep(token));
+        }
+        let begin = Begin {
+            is_remembered: input.remember,
+            by_cookie: input.by_cookie,
+            has_second_factor: account.two_factor_at.is_some(),
+        };
         let signed_in = self
-            .begin_session(&mut tx, account, attempt, device, input, client)
+            .begin_session(&mut tx, account, attempt, device, begin, client)
             .await?;
         tx.commit().await?;
-        Ok(signed_in)
+        Ok(Admitted::SignedIn(Box::new(signed_in)))
     }
 
-    async fn begin_session(
+    /// Where the account has a second factor, but for devices that are spared it.
+    async fn wants_second_step(
+        &self,
+        tx: &mut Tx<'_>,
+        account: &Account,
+        device: Option<Uuid>,
+    ) -> Result<bool, Fault> {
+        let now = self.app.clock.now();
+        Ok(match (account.two_factor_at, device) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(_), Some(device)) => !store::is_trusted(tx, device, account.id, now).await?,
+        })
+    }
+
+    pub(super) async fn begin_session(
         &self,
         tx: &mut Tx<'_>,
         account: Account,
         attempt: &Attempt,
         device: Option<(Device, Uuid)>,
-        input: &SignIn,
+        begin: Begin,
         client: &Client,
     ) -> Result<SignedIn, Fault> {
         let now = self.app.clock.now();
         let session = SessionId(Uuid::now_v7());
         let refresh = RefreshToken::first(session);
         let expires_at = now
-            + match input.remember {
+            + match begin.is_remembered {
                 true => lifetimes::REMEMBERED,
                 false => lifetimes::NOT_REMEMBERED,
             };
@@ -162,8 +208,9 @@ impl Accounts {
             id: session,
             account_id: account.id,
             token_hash: refresh.hash(),
-            is_remembered: input.remember,
-            by_cookie: input.by_cookie,
+            is_remembered: begin.is_remembered,
+            by_cookie: begin.by_cookie,
+            has_second_factor: begin.has_second_factor,
             user_agent: client.user_agent.clone(),
             ip_address: client.shown_address(),
             expires_at,
@@ -202,8 +249,8 @@ impl Accounts {
             &refresh,
             Delivery {
                 expires_at,
-                by_cookie: input.by_cookie,
-                is_remembered: input.remember,
+                by_cookie: begin.by_cookie,
+                is_remembered: begin.is_remembered,
             },
             Some(device_token),
         )?;
@@ -249,14 +296,14 @@ impl Accounts {
     }
 
     /// An attempt by somebody who is signed in, or of a known address; whatever comes of it is counted.
-    pub(in crate::accounts) async fn check_password(
+    pub(in crate::accounts) async fn check_password<'c>(
         &self,
         account: &Account,
         session: SessionId,
         password: &SecretString,
         field: &'static str,
-        client: &Client,
-    ) -> Result<Compared, Fault> {
+        client: &'c Client,
+    ) -> Result<Compared<'c>, Fault> {
         let Some((account, kept)) = store::with_password(&self.app.db, account.id).await? else {
             return Err(wrong().of(field).into());
         };
@@ -278,35 +325,72 @@ impl Accounts {
             return Err(mistake.of(field).into());
         }
         Ok(Compared {
+            account,
             hash: kept,
             attempt,
+            code: None,
+            client,
+            at: self.app.clock.now(),
         })
     }
 }
 
-/// A password that was right, and what it was compared with.
-pub(in crate::accounts) struct Compared {
+/// A password that was right, and a code behind it perhaps; and what they were compared with.
+pub(in crate::accounts) struct Compared<'c> {
+    pub account: Account,
     hash: String,
     pub attempt: Attempt,
+    /// With the field that it came in.
+    code: Option<(Given, &'static str)>,
+    pub client: &'c Client,
+    at: DateTime<Utc>,
 }
 
-/// Holds an account whose password was right a moment ago, and forgives the attempt. Where the password was changed
-/// meanwhile, the transaction is not gone on with.
+impl Compared<'_> {
+    pub(super) fn with_code(self, code: Given, field: &'static str) -> Self {
+        Self {
+            code: Some((code, field)),
+            ..self
+        }
+    }
+}
+
+/// Holds an account whose password was right a moment ago, uses up the code that was given with it, and forgives the
+/// attempt. Where the password or the second factor was changed meanwhile, or the code used, the transaction is not gone
+/// on with.
 pub(super) async fn hold_as_compared(
     tx: &mut Tx<'_>,
     account: AccountId,
-    compared: &Compared,
+    compared: &Compared<'_>,
     field: &'static str,
 ) -> Result<Account, Fault> {
     let held = store::hold_account(tx, account).await?;
-    let Some((account, _)) = held.filter(|(_, hash)| *hash == compared.hash) else {
+    let is_same = |(account, hash): &(Account, String)| {
+        *hash == compared.hash && account.two_factor_at == compared.account.two_factor_at
+    };
+    let Some((account, _)) = held.filter(is_same) else {
         let mistake = Mistake::new(
             MistakeCode::InvalidCredentials,
-            "The password was changed meanwhile.",
+            "The password or the second factor was changed meanwhile.",
         );
         return Err(mistake.of(field).into());
     };
-    store::forgive(tx, compared.attempt.subject).await?;
+    let attempt = &compared.attempt;
+    match &compared.code {
+        Some((code, field)) => {
+            if !spend(tx, &account, code, compared.client, compared.at).await? {
+                return Err(wrong_code().of(field).into());
+            }
+            store::forgive(tx, attempt.subject).await?;
+        }
+        // By the password alone whoever has it could go on guessing codes.
+        None if account.two_factor_at.is_some() => {
+            store::take_back_in(tx, attempt.subject, attempt.locked_until).await?;
+        }
+        None => {
+            store::forgive(tx, attempt.subject).await?;
+        }
+    }
     Ok(account)
 }
 
@@ -317,7 +401,7 @@ pub(super) struct Delivery {
 }
 
 /// Said only to those who have the password.
-fn may_sign_in(account: &Account) -> Result<(), Mistake> {
+pub(super) fn may_sign_in(account: &Account) -> Result<(), Mistake> {
     match account.status {
         Status::Active => Ok(()),
         Status::Unverified => Err(Mistake::new(

@@ -5,9 +5,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::two_factor;
 use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::{self, AccountMail};
+use crate::accounts::mails::FactorChange;
 use crate::accounts::model::MailPurpose;
 use crate::accounts::model::{Account, Ending, Status};
 use crate::accounts::password::PasswordHash;
@@ -98,6 +100,13 @@ impl Accounts {
         store::void_tokens_since(tx, account, MailPurpose::UndoEmail, token.created_at).await?;
         store::end_sessions(tx, account, None, Ending::AddressRestored, now).await?;
         store::forget_devices(tx, account, 0).await?;
+        store::void_second_steps(tx, account).await?;
+        // One that was set up since may be theirs, and would keep the owner out. An older one stays on: a mail is no way
+        // around it.
+        let is_new = before.two_factor_at >= Some(token.created_at);
+        if is_new && two_factor::drop_factor(tx, account, now).await? {
+            two_factor::tell(tx, account, FactorChange::Disabled, client, now).await?;
+        }
         if let Some(password) = password {
             store::set_password(tx, account, password.as_str(), now).await?;
         }

@@ -73,15 +73,28 @@ pub async fn forgive(tx: &mut Tx<'_>, subject: Hash) -> Result<usize, Error> {
     tx.execute(&write).await
 }
 
-/// An attempt that was counted and not made: it was no failure, and the lock that it led to is none.
+/// An attempt that was counted and not made, or was right as far as it went: it was no failure, and the lock that it led
+/// to is none.
 pub async fn take_back(db: &Db, subject: Hash, locked_until: LockedUntil) -> Result<usize, Error> {
-    let write = Statement::<()>::new(
+    apart(db.execute(&taken_back(subject, locked_until))).await
+}
+
+/// The same in the transaction of what it was made for.
+pub async fn take_back_in(
+    tx: &mut Tx<'_>,
+    subject: Hash,
+    locked_until: LockedUntil,
+) -> Result<usize, Error> {
+    tx.execute(&taken_back(subject, locked_until)).await
+}
+
+fn taken_back(subject: Hash, locked_until: LockedUntil) -> Statement<()> {
+    Statement::new(
         "update sign_in_failures set failures = failures - 1, locked_until = nullif(locked_until, ",
     )
     .bind::<Nullable<Timestamptz>, _>(locked_until)
     .text(") where failures > 0 and subject = ")
-    .bind::<Binary, _>(subject.to_vec());
-    apart(db.execute(&write)).await
+    .bind::<Binary, _>(subject.to_vec())
 }
 
 /// Whether somebody is to be told of a lock: the first who asks is.

@@ -13,22 +13,26 @@ pub enum Forgotten {
     Sessions,
     KnownDevices,
     MailedTokens,
+    SecondSteps,
+    PendingFactors,
     Failures,
     Solutions,
 }
 
 impl Forgotten {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::UnverifiedAccounts,
         Self::Sessions,
         Self::KnownDevices,
         Self::MailedTokens,
+        Self::SecondSteps,
+        Self::PendingFactors,
         Self::Failures,
         Self::Solutions,
     ];
 }
 
-/// Deletes some of what was last of use before a time; how many. Rows that somebody works on are left for the next time.
+/// Clears away some of what was last of use before a time; how much. Rows that somebody works on are left for the next time.
 pub async fn forget(db: &Db, what: Forgotten, before: DateTime<Utc>) -> Result<usize, Error> {
     let write = match what {
         Forgotten::UnverifiedAccounts => Statement::<()>::new(
@@ -42,6 +46,13 @@ pub async fn forget(db: &Db, what: Forgotten, before: DateTime<Utc>) -> Result<u
         ),
         Forgotten::MailedTokens => Statement::new(
             "delete from mailed_tokens where id in (select id from mailed_tokens where expires_at < ",
+        ),
+        Forgotten::SecondSteps => Statement::new(
+            "delete from second_steps where id in (select id from second_steps where expires_at < ",
+        ),
+        Forgotten::PendingFactors => Statement::new(
+            "update accounts set totp_secret = null, totp_begun_at = null where id in (select id from accounts \
+             where two_factor_at is null and totp_begun_at < ",
         ),
         Forgotten::Failures => Statement::new(
             "delete from sign_in_failures where subject in (select subject from sign_in_failures where last_at < ",

@@ -1,10 +1,10 @@
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{BigInt, Binary, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::Hash;
-use crate::accounts::model::AccountId;
-use crate::db::{Error, Statement, Tx};
+use crate::accounts::model::{AccountId, TrustedDevice, TrustedDeviceId, TrustedDeviceSql};
+use crate::db::{Db, Error, Freshness, Statement, Tx};
 
 /// Gets to know a device, and forgets what an account has beyond so many.
 pub async fn add_device(
@@ -54,4 +54,126 @@ pub async fn forget_devices(
     .bind::<BigInt, _>(but_newest)
     .text(")");
     tx.execute(&write).await
+}
+
+/// A known device has another secret from now on; false where it is known no more.
+pub async fn renew_device(
+    tx: &mut Tx<'_>,
+    device: Uuid,
+    account: AccountId,
+    token_hash: Hash,
+) -> Result<bool, Error> {
+    let write = Statement::<()>::new("update known_devices set token_hash = ")
+        .bind::<Binary, _>(token_hash.to_vec())
+        .text(" where id = ")
+        .bind::<SqlUuid, _>(device)
+        .text(" and account_id = ")
+        .bind::<SqlUuid, _>(account);
+    Ok(tx.execute(&write).await? > 0)
+}
+
+/// A known device is spared the second factor for a while.
+pub async fn trust_device(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    token_hash: Hash,
+    until: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<usize, Error> {
+    let write = Statement::<()>::new("update known_devices set trusted_at = ")
+        .bind::<Timestamptz, _>(now)
+        .text(", trusted_until = ")
+        .bind::<Timestamptz, _>(until)
+        .text(" where account_id = ")
+        .bind::<SqlUuid, _>(account)
+        .text(" and token_hash = ")
+        .bind::<Binary, _>(token_hash.to_vec());
+    tx.execute(&write).await
+}
+
+pub async fn is_trusted(
+    tx: &mut Tx<'_>,
+    device: Uuid,
+    account: AccountId,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let read = Statement::<SqlUuid>::new("select id from known_devices where id = ")
+        .bind::<SqlUuid, _>(device)
+        .text(" and account_id = ")
+        .bind::<SqlUuid, _>(account)
+        .text(" and trusted_until > ")
+        .bind::<Timestamptz, _>(now);
+    Ok(tx.first::<_, Uuid>(&read).await?.is_some())
+}
+
+/// A device is asked again; false where it is none of that account's that were trusted.
+pub async fn distrust_device(
+    tx: &mut Tx<'_>,
+    device: TrustedDeviceId,
+    account: AccountId,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let write = Statement::<()>::new(
+        "update known_devices set trusted_at = null, trusted_until = null where id = ",
+    )
+    .bind::<SqlUuid, _>(device)
+    .text(" and account_id = ")
+    .bind::<SqlUuid, _>(account)
+    .text(" and trusted_until > ")
+    .bind::<Timestamptz, _>(now);
+    Ok(tx.execute(&write).await? > 0)
+}
+
+/// All devices of an account are asked again.
+pub async fn distrust_devices(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
+    let write = Statement::<()>::new(
+        "update known_devices set trusted_at = null, trusted_until = null where trusted_until is not null and account_id = ",
+    )
+    .bind::<SqlUuid, _>(account);
+    tx.execute(&write).await
+}
+
+macro_rules! trusted_columns {
+    () => {
+        "d.id, d.account_id, d.user_agent, d.trusted_at, d.last_used_at, d.trusted_until"
+    };
+}
+
+/// Of several accounts, those used last first.
+pub async fn trusted_devices(
+    db: &Db,
+    accounts: &[AccountId],
+    now: DateTime<Utc>,
+) -> Result<Vec<TrustedDevice>, Error> {
+    let accounts: Vec<Uuid> = accounts.iter().map(|id| id.0).collect();
+    let read = Statement::<TrustedDeviceSql>::new(concat!(
+        "select ",
+        trusted_columns!(),
+        " from known_devices d where d.trusted_until > "
+    ))
+    .bind::<Timestamptz, _>(now)
+    .text(" and d.account_id = any(")
+    .bind::<Array<SqlUuid>, _>(accounts)
+    .text(") order by d.last_used_at desc, d.id desc");
+    db.load(Freshness::Current, &read).await
+}
+
+/// One that is trusted still.
+pub async fn trusted_device(
+    db: &Db,
+    id: TrustedDeviceId,
+    account: AccountId,
+    now: DateTime<Utc>,
+) -> Result<Option<TrustedDevice>, Error> {
+    let read = Statement::<TrustedDeviceSql>::new(concat!(
+        "select ",
+        trusted_columns!(),
+        " from known_devices d where d.id = "
+    ))
+    .bind::<SqlUuid, _>(id)
+    .text(" and d.account_id = ")
+    .bind::<SqlUuid, _>(account)
+    .text(" and d.trusted_until > ")
+    .bind::<Timestamptz, _>(now);
+    Ok(db.load(Freshness::Current, &read).await?.into_iter().next())
 }

@@ -5,14 +5,18 @@ mod attempts;
 mod cleanup;
 mod devices;
 mod mailed;
+mod second_steps;
 mod sessions;
+mod two_factor;
 
 pub use self::accounts::*;
 pub use self::attempts::*;
 pub use self::cleanup::*;
 pub use self::devices::*;
 pub use self::mailed::*;
+pub use self::second_steps::*;
 pub use self::sessions::*;
+pub use self::two_factor::*;
 
 /// A SHA-256, as the database keeps it.
 pub type Hash = [u8; 32];
@@ -20,8 +24,8 @@ pub type Hash = [u8; 32];
 /// The columns of [`Account`](super::model::Account), in its order.
 macro_rules! account_columns {
     () => {
-        "a.id, a.email, a.email_key, a.display_name, a.roles, a.tier, a.status, a.email_verified_at, a.created_at, \
-         a.updated_at"
+        "a.id, a.email, a.email_key, a.display_name, a.roles, a.tier, a.status, a.email_verified_at, \
+         a.two_factor_at, a.created_at, a.updated_at"
     };
 }
 

@@ -17,6 +17,7 @@ pub struct NewSession {
     pub token_hash: Hash,
     pub is_remembered: bool,
     pub by_cookie: bool,
+    pub has_second_factor: bool,
     pub user_agent: Option<String>,
     pub ip_address: Option<String>,
     pub expires_at: DateTime<Utc>,
@@ -70,8 +71,8 @@ pub async fn begin_session(
     .text(concat!(
         ") returning ",
         session_columns!(),
-        "), begun as (insert into sessions (id, account_id, token_hash, is_remembered, by_cookie, user_agent, ip_address, \
-         created_at, last_used_at, expires_at) values ("
+        "), begun as (insert into sessions (id, account_id, token_hash, is_remembered, by_cookie, has_second_factor, \
+         user_agent, ip_address, created_at, last_used_at, expires_at) values ("
     ))
     .bind::<SqlUuid, _>(new.id)
     .text(", ")
@@ -82,6 +83,8 @@ pub async fn begin_session(
     .bind::<Bool, _>(new.is_remembered)
     .text(", ")
     .bind::<Bool, _>(new.by_cookie)
+    .text(", ")
+    .bind::<Bool, _>(new.has_second_factor)
     .text(", ")
     .bind::<Nullable<Text>, _>(new.user_agent)
     .text(", ")
@@ -106,17 +109,18 @@ pub async fn begin_session(
 /// For fewer ids PostgreSQL would plan the read anew each time, which takes longer than the read.
 const PLANNED_ONCE: usize = 16;
 
-/// Whom sessions sign in: without those that are over, or whose account may not be used.
+/// Whom sessions sign in, and whether a second factor was given: without those that are over, or whose account may not be
+/// used.
 pub async fn accounts_of_sessions(
     db: &Db,
     mut ids: Vec<SessionId>,
     now: DateTime<Utc>,
-) -> Result<Vec<(SessionId, Account)>, Error> {
+) -> Result<Vec<(SessionId, bool, Account)>, Error> {
     if let [_, .., last] = ids[..] {
         ids.resize(ids.len().max(PLANNED_ONCE), last);
     }
-    let read = Statement::<(SqlUuid, AccountSql)>::new(concat!(
-        "select s.id, ",
+    let read = Statement::<(SqlUuid, Bool, AccountSql)>::new(concat!(
+        "select s.id, s.has_second_factor, ",
         account_columns!(),
         " from sessions s join accounts a on a.id = s.account_id where a.status = 'ACTIVE' and s.ended_at is null \
          and s.expires_at > "
@@ -257,6 +261,28 @@ pub async fn end_sessions(
         .bind::<SqlUuid, _>(account)
         .text(" and id is distinct from ")
         .bind::<Nullable<SqlUuid>, _>(but.map(|session| session.0));
+    tx.execute(&write).await
+}
+
+/// A second factor was given in a session.
+pub async fn mark_session(
+    tx: &mut Tx<'_>,
+    id: SessionId,
+    account: AccountId,
+) -> Result<usize, Error> {
+    let write = Statement::<()>::new("update sessions set has_second_factor = true where id = ")
+        .bind::<SqlUuid, _>(id)
+        .text(" and account_id = ")
+        .bind::<SqlUuid, _>(account);
+    tx.execute(&write).await
+}
+
+/// What was given in the sessions of an account is no second factor of it any more.
+pub async fn unmark_sessions(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
+    let write = Statement::<()>::new(
+        "update sessions set has_second_factor = false where has_second_factor and account_id = ",
+    )
+    .bind::<SqlUuid, _>(account);
     tx.execute(&write).await
 }
 

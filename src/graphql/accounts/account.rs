@@ -3,6 +3,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, Object, ScalarType, Value};
 
 use super::session::Session;
+use super::trusted_device::TrustedDevice;
 use super::user::User;
 use crate::accounts::{self, Principal, SessionId};
 use crate::graphql::at_hand::{Asked, AtHand, Show, leaf};
@@ -83,6 +84,14 @@ impl Account {
         roles.into_iter().map(Into::into).collect()
     }
 
+    /// Goes on where all of the account may be seen.
+    fn only_whole(&self, otherwise: &'static str) -> Result<(), ApiError> {
+        match self.viewer.is_whole {
+            true => Ok(()),
+            false => Err(ApiError::Forbidden(otherwise)),
+        }
+    }
+
     fn as_user(&self) -> User {
         User {
             row: Arc::new(self.row.as_ref().into()),
@@ -134,12 +143,21 @@ impl Account {
         )
     }
 
+    async fn two_factor_enabled(&self) -> bool {
+        self.row.two_factor_at.is_some()
+    }
+
+    async fn recovery_codes_left(&self, ctx: &Context<'_>) -> Result<i32, ApiError> {
+        self.only_whole("A narrowed token does not show the second factor; sign in for it.")?;
+        let operation = operation(ctx)?;
+        let left = operation
+            .load(&operation.loaders.recovery_codes_left, self.row.id)
+            .await?;
+        i32::try_from(left.unwrap_or_default()).map_err(ApiError::internal)
+    }
+
     async fn sessions(&self, ctx: &Context<'_>) -> Result<Items<Session>, ApiError> {
-        if !self.viewer.is_whole {
-            return Err(ApiError::Forbidden(
-                "A narrowed token does not show sessions; sign in for it.",
-            ));
-        }
+        self.only_whole("A narrowed token does not show sessions; sign in for it.")?;
         let operation = operation(ctx)?;
         let sessions = operation
             .load(&operation.loaders.sessions_of_accounts, self.row.id)
@@ -152,6 +170,17 @@ impl Account {
                 is_current: self.viewer.session == Some(row.id),
             })
             .collect())
+    }
+
+    /// Devices that are asked for no second factor.
+    async fn trusted_devices(&self, ctx: &Context<'_>) -> Result<Items<TrustedDevice>, ApiError> {
+        self.only_whole("A narrowed token does not show the second factor; sign in for it.")?;
+        let operation = operation(ctx)?;
+        let devices = operation
+            .load(&operation.loaders.trusted_devices_of_accounts, self.row.id)
+            .await?;
+        let devices = devices.as_deref().map_or(&[][..], Vec::as_slice);
+        Ok(devices.iter().cloned().map(TrustedDevice).collect())
     }
 
     /// An address that waits to be confirmed.
@@ -195,6 +224,7 @@ impl AtHand for Account {
             }),
             "tier" => leaf(|account: &Self| Tier::from(account.row.tier).into()),
             "status" => leaf(|account: &Self| AccountStatus::from(account.row.status).into()),
+            "twoFactorEnabled" => leaf(|account: &Self| account.row.two_factor_at.is_some().into()),
             "createdAt" => leaf(|account: &Self| DateTime(account.row.created_at).to_value()),
             "updatedAt" => leaf(|account: &Self| DateTime(account.row.updated_at).to_value()),
             _ => None,

@@ -31,13 +31,16 @@ pub struct AccountError {
 #[graphql(remote = "accounts::MistakeCode")]
 pub enum AccountErrorCode {
     AccountLocked,
+    AlreadyEnabled,
     ChallengeRequired,
     /// Wrong e-mail or password; which of them is not said.
     InvalidCredentials,
+    InvalidCode,
     InvalidEmail,
     InvalidName,
     /// Unknown, used or expired.
     InvalidToken,
+    NotEnabled,
     NotFound,
     /// Among the passwords known from breaches.
     PasswordCompromised,

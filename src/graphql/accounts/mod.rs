@@ -7,6 +7,8 @@ mod mutations;
 mod payloads;
 mod query;
 mod session;
+mod trusted_device;
+mod two_factor;
 mod user;
 
 pub use account::Account;
@@ -14,4 +16,6 @@ pub use mistakes::UserError;
 pub use mutations::AccountMutation;
 pub use query::AccountQuery;
 pub use session::{Session, session};
+pub use trusted_device::{TrustedDevice, trusted_device};
+pub use two_factor::TwoFactorMutation;
 pub use user::{User, account};

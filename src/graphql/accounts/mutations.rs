@@ -1,14 +1,14 @@
 //! The root fields that change accounts. Each decodes, calls the domain and encodes.
 
 use async_graphql::{Context, ID, MaybeUndefined, Object};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::account::{Account, Viewer};
 use super::credentials::{TokenDelivery, hand_out};
 use super::mistakes::{mendable, mistakes};
 use super::payloads::*;
 use crate::accounts::{
-    self, Principal, ProfileChange, RefreshWith, Registration, SessionId, SignIn,
+    self, Admitted, Principal, ProfileChange, RefreshWith, Registration, SessionId, SignIn,
 };
 use crate::graphql::context::{Operation, operation, root};
 use crate::graphql::error::{ApiError, Nullable, nullable};
@@ -108,20 +108,23 @@ impl AccountMutation {
                     device_token: input.device_token.map(SecretString::from),
                     challenge: input.challenge.map(|solution| solution.response),
                 };
-                let signed_in = mendable(operation.accounts.sign_in(sign_in, client).await)?;
-                Ok(Some(match signed_in {
-                    Ok(signed_in) => {
-                        let (account, credentials) = hand_out(operation, signed_in);
+                let admitted = mendable(operation.accounts.sign_in(sign_in, client).await)?;
+                Ok(Some(match admitted {
+                    Ok(Admitted::SignedIn(signed_in)) => {
+                        let (account, credentials) = hand_out(operation, *signed_in);
                         LoginPayload {
                             account: Some(account),
                             credentials: Some(credentials),
-                            errors: Vec::new(),
+                            ..LoginPayload::default()
                         }
                     }
+                    Ok(Admitted::SecondStep(token)) => LoginPayload {
+                        two_factor_token: Some(token.expose_secret().to_owned()),
+                        ..LoginPayload::default()
+                    },
                     Err(errors) => LoginPayload {
-                        account: None,
-                        credentials: None,
                         errors,
+                        ..LoginPayload::default()
                     },
                 }))
             })
@@ -343,10 +346,11 @@ impl AccountMutation {
                 operation.visit.only_sensitive()?;
                 let principal = operation.actor().in_session()?;
                 let password = input.password.into();
-                let client = &operation.caller.client;
+                let code = input.code.map(SecretString::from);
+                let (code, client) = (code.as_ref(), &operation.caller.client);
                 let changed = operation
                     .accounts
-                    .change_email(principal, &input.new_email, &password, client)
+                    .change_email(principal, &input.new_email, &password, code, client)
                     .await;
                 Ok(Some(ChangeEmailPayload {
                     errors: mistakes(changed)?,
@@ -408,7 +412,10 @@ impl AccountMutation {
 }
 
 /// The caller's account as it is after a change.
-async fn again(operation: &Operation, principal: &Principal) -> Result<Account, ApiError> {
+pub(super) async fn again(
+    operation: &Operation,
+    principal: &Principal,
+) -> Result<Account, ApiError> {
     let ids = [principal.account.id];
     let found = accounts::accounts_by_ids(&operation.app, &ids).await?;
     let row = found.into_values().next();

@@ -58,10 +58,13 @@ pub struct LoginInput {
     pub challenge: Option<ChallengeSolution>,
 }
 
-#[derive(SimpleObject)]
+#[derive(SimpleObject, Default)]
 pub struct LoginPayload {
+    /// Null until the second factor is given.
     pub account: Option<Account>,
     pub credentials: Option<Credentials>,
+    /// Set where a second factor is wanted, for `completeTwoFactor`.
+    pub two_factor_token: Option<String>,
     pub errors: Vec<AccountError>,
 }
 
@@ -151,6 +154,8 @@ pub struct ChangePasswordPayload {
 pub struct ChangeEmailInput {
     pub new_email: String,
     pub password: String,
+    /// Where the account has two-factor authentication.
+    pub code: Option<String>,
 }
 
 #[derive(SimpleObject)]
