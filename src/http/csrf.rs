@@ -22,11 +22,7 @@ use crate::graphql::ApiError;
 pub trait Sessions: Send + Sync {
     /// The CSRF token of the session that this refresh token belongs to; nothing if there is none. Does not use the
     /// refresh token up.
-    async fn csrf_token(
-        &self,
-        refresh: &SecretString,
-        visitor: &Visitor,
-    ) -> Result<Option<SecretString>, ApiError>;
+    async fn csrf_token(&self, refresh: &SecretString) -> Result<Option<SecretString>, ApiError>;
 }
 
 pub struct Csrf {
@@ -60,7 +56,7 @@ impl Csrf {
             let error = ApiError::unavailable("the database is not up to date yet");
             return api_refusal(&error, &visitor.correlation_id);
         }
-        match self.sessions.csrf_token(refresh, &visitor).await {
+        match self.sessions.csrf_token(refresh).await {
             Ok(Some(token)) => answer(&token, &visitor),
             Ok(None) => nobody("The session has ended. Sign in again."),
             Err(error) => api_refusal(&error, &visitor.correlation_id),
@@ -110,7 +106,6 @@ mod tests {
         async fn csrf_token(
             &self,
             refresh: &SecretString,
-            _: &Visitor,
         ) -> Result<Option<SecretString>, ApiError> {
             match refresh.expose_secret() {
                 "good" => Ok(Some("c.1".into())),

@@ -114,11 +114,7 @@ impl Addresses for People {
 
 #[async_trait]
 impl Sessions for People {
-    async fn csrf_token(
-        &self,
-        refresh: &SecretString,
-        _: &Visitor,
-    ) -> Result<Option<SecretString>, ApiError> {
+    async fn csrf_token(&self, refresh: &SecretString) -> Result<Option<SecretString>, ApiError> {
         Ok(self.0.csrf_token(refresh).await?)
     }
 }
