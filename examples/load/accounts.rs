@@ -23,6 +23,9 @@ pub const COUNT: u32 = 10_000;
 /// Whoever asks as somebody is one of these.
 pub const SIGNED_IN: u32 = 64;
 
+/// As many as an account may have.
+pub const MOST_SESSIONS: i32 = 10;
+
 /// All in one message, and so in one transaction.
 fn copies(count: u32) -> String {
     format!(
@@ -36,7 +39,7 @@ fn copies(count: u32) -> String {
         insert into sessions (id, account_id, token_hash, is_remembered, by_cookie, created_at, last_used_at, expires_at)
           select gen_random_uuid(), id, sha256(gen_random_uuid()::text::bytea), true, false, now(), now(),
                  now() + interval '30 days'
-          from accounts, generate_series(1, 10);
+          from accounts, generate_series(1, {MOST_SESSIONS});
 
         -- As those of tracks, see where they are made.
         create table load.sessions as
@@ -144,6 +147,20 @@ pub async fn devices(service: &Service, count: u32) -> anyhow::Result<Vec<String
         devices.push(device.context("a sign-in without a device")?.to_owned());
     }
     Ok(devices)
+}
+
+/// Gives the first accounts so many sessions each.
+pub async fn set_sessions(client: &Client, accounts: u32, count: i32) -> anyhow::Result<()> {
+    let emails: Vec<String> = (0..accounts).map(address).collect();
+    const FORGET: &str = "delete from sessions where account_id in (select id from accounts where email_key = any($1))";
+    client.execute(FORGET, &[&emails]).await?;
+    const GIVE: &str = "insert into sessions (id, account_id, token_hash, is_remembered, by_cookie, created_at, \
+                        last_used_at, expires_at) \
+                        select gen_random_uuid(), id, sha256(gen_random_uuid()::text::bytea), true, false, now(), now(), \
+                        now() + interval '30 days' \
+                        from accounts, generate_series(1, $2) where email_key = any($1)";
+    client.execute(GIVE, &[&emails, &count]).await?;
+    Ok(())
 }
 
 fn address(number: u32) -> String {

@@ -121,10 +121,17 @@ pub struct Started {
 
 #[derive(Serialize)]
 pub struct SignIns {
+    pub usual: SignInsOfAKind,
+    /// Those that end another session, of which a mail tells.
+    pub ending: SignInsOfAKind,
+    pub burst: Burst,
+}
+
+#[derive(Serialize)]
+pub struct SignInsOfAKind {
     pub median: SignInsRound,
     pub ratio_range: Option<(f64, f64)>,
     pub rounds: Vec<SignInsRound>,
-    pub burst: Burst,
 }
 
 #[derive(Serialize)]
@@ -223,8 +230,8 @@ impl Compared {
     }
 }
 
-impl SignIns {
-    pub fn of(rounds: Vec<SignInsRound>, burst: Burst) -> Self {
+impl SignInsOfAKind {
+    pub fn of(rounds: Vec<SignInsRound>) -> Self {
         let of = |figure: fn(&SignInsRound) -> f64| median(rounds.iter().map(figure));
         let ratios: Vec<f64> = rounds.iter().map(|round| round.ratio).collect();
         Self {
@@ -239,7 +246,6 @@ impl SignIns {
             },
             ratio_range: range(ratios.into_iter()),
             rounds,
-            burst,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! `--sign-ins`: how many sign-ins a second the service gives, beside what Argon2id alone would allow on the same cores, and
 //! the memory that many at once take.
 //!
-//! Each client signs in to an account of its own, with the right password and from a device that is known there, again and
-//! again. Its account has as many sessions as it may have, so each sign-in ends one and sends a mail; background jobs run in
-//! the service as it is measured. (In the burst the devices are new, and each sends two.) The other half of a round is a plain loop of the same hashing and nothing else
-//! (`argon.rs`). In between, the service comes to rest.
+//! Each client signs in to accounts of its own, with the right password and from devices that are known there, again and
+//! again. Usual sign-ins are to accounts that have room for another session. The others are to accounts that have as many
+//! as they may, so each ends one and sends a mail; background jobs run in the service as it is measured. (In the burst the
+//! devices are new too.) The second half of each round is a plain loop of the same hashing and nothing else (`argon.rs`).
+//! In between, the service comes to rest.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,12 +17,14 @@ use super::accounts;
 use super::argon::Comparing;
 use super::client::{Kinds, Load, Until};
 use super::process;
-use super::report::{Burst, SignIns, SignInsRound};
+use super::report::{Burst, SignIns, SignInsOfAKind, SignInsRound};
 use super::service::Service;
 use super::workloads;
 
 /// A debug build would refuse most of so many, as its hashing takes too long.
 const AT_ONCE: u32 = if cfg!(debug_assertions) { 8 } else { 200 };
+/// So that usual sign-ins find room for their sessions during a round.
+const ACCOUNTS_EACH: u32 = 4;
 /// Before all rounds, so that connections are made and the files of the first mails are there.
 const WARM_UP: Duration = Duration::from_secs(1);
 /// A service that takes less of a core than this for so long does nothing that would slow others down.
@@ -42,32 +45,40 @@ pub async fn run(bench: &Bench) -> anyhow::Result<SignIns> {
     service.first_answer(&workloads::page()).await?;
 
     let burst = burst(&service).await?;
-    let devices = accounts::devices(&service, bench.arguments.connections).await?;
-    let load = sign_ins(&service, bench.arguments.connections, &devices);
+    let clients = bench.arguments.connections;
+    let devices = accounts::devices(&service, clients * ACCOUNTS_EACH).await?;
+    let load = sign_ins(&service, clients, &devices);
     load.run(Until::Passed(WARM_UP)).await?;
-    let mut rounds = Vec::new();
+    let (mut usual, mut ending) = (Vec::new(), Vec::new());
     for number in 1..=bench.arguments.rounds {
         eprintln!("round {number} of {} …", bench.arguments.rounds);
-        come_to_rest(&service).await?;
-        let cpu_before = process::cpu(service.pid)?;
-        let measured = load.run(Until::Passed(bench.seconds())).await?;
-        let cpu = process::cpu(service.pid)? - cpu_before;
-        let jobs_left = client.query_one(LEFT, &[]).await?.try_get(0)?;
-        come_to_rest(&service).await?;
-        let argon = comparing.per_second(bench.seconds()).await?;
-        let per_second = measured.per_second();
-        rounds.push(SignInsRound {
-            per_second,
-            p50_ms: measured.percentile_ms(50),
-            p99_ms: measured.percentile_ms(99),
-            cpu_seconds_each: cpu.as_secs_f64() / measured.answers.max(1) as f64,
-            jobs_left,
-            argon_per_second: argon,
-            ratio: per_second / argon,
-        });
+        for (rounds, sessions) in [(&mut usual, 0), (&mut ending, accounts::MOST_SESSIONS)] {
+            accounts::set_sessions(&client, clients * ACCOUNTS_EACH, sessions).await?;
+            come_to_rest(&service).await?;
+            let cpu_before = process::cpu(service.pid)?;
+            let measured = load.run(Until::Passed(bench.seconds())).await?;
+            let cpu = process::cpu(service.pid)? - cpu_before;
+            let jobs_left = client.query_one(LEFT, &[]).await?.try_get(0)?;
+            come_to_rest(&service).await?;
+            let argon = comparing.per_second(bench.seconds()).await?;
+            let per_second = measured.per_second();
+            rounds.push(SignInsRound {
+                per_second,
+                p50_ms: measured.percentile_ms(50),
+                p99_ms: measured.percentile_ms(99),
+                cpu_seconds_each: cpu.as_secs_f64() / measured.answers.max(1) as f64,
+                jobs_left,
+                argon_per_second: argon,
+                ratio: per_second / argon,
+            });
+        }
     }
     service.stop().await?;
-    Ok(SignIns::of(rounds, burst))
+    Ok(SignIns {
+        usual: SignInsOfAKind::of(usual),
+        ending: SignInsOfAKind::of(ending),
+        burst,
+    })
 }
 
 /// The first sign-ins of a service that has just been started: all that they need is new.
@@ -86,11 +97,15 @@ async fn burst(service: &Service) -> anyhow::Result<Burst> {
     })
 }
 
-/// One client for an account: attempts side by side at one would count as guessing.
+/// No account is two clients': attempts side by side at one would count as guessing.
 fn sign_ins(service: &Service, clients: u32, devices: &[String]) -> Load {
-    let own = |number: u32| -> Kinds {
-        let device = devices.get(number as usize).map(String::as_str);
-        Arc::new([vec![accounts::login_from(number, device)]])
+    let own = |client: u32| -> Kinds {
+        let numbers = client * ACCOUNTS_EACH..(client + 1) * ACCOUNTS_EACH;
+        let logins = numbers.map(|number| {
+            let device = devices.get(number as usize).map(String::as_str);
+            accounts::login_from(number, device)
+        });
+        Arc::new([logins.collect()])
     };
     Load {
         address: service.address,

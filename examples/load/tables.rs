@@ -190,7 +190,8 @@ impl fmt::Display for Start {
 impl fmt::Display for SignIns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = Table::new(&[
-            "sign-ins/s",
+            "sign-ins",
+            "a second",
             "p50 ms",
             "p99 ms",
             "Argon2id/s",
@@ -199,17 +200,20 @@ impl fmt::Display for SignIns {
             "CPU s each",
             "mails left",
         ]);
-        let median = &self.median;
-        table.row([
-            format!("{:.1}", median.per_second),
-            format!("{:.0}", median.p50_ms),
-            format!("{:.0}", median.p99_ms),
-            format!("{:.1}", median.argon_per_second),
-            format!("{:.2}", median.ratio),
-            range(self.ratio_range),
-            format!("{:.4}", median.cpu_seconds_each),
-            median.jobs_left.to_string(),
-        ]);
+        for (kind, figures) in [("usual", &self.usual), ("ending a session", &self.ending)] {
+            let median = &figures.median;
+            table.row([
+                kind.to_owned(),
+                format!("{:.1}", median.per_second),
+                format!("{:.0}", median.p50_ms),
+                format!("{:.0}", median.p99_ms),
+                format!("{:.1}", median.argon_per_second),
+                format!("{:.2}", median.ratio),
+                range(figures.ratio_range),
+                format!("{:.4}", median.cpu_seconds_each),
+                median.jobs_left.to_string(),
+            ]);
+        }
         writeln!(f, "{table}")?;
         let burst = &self.burst;
         writeln!(
