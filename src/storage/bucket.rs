@@ -23,6 +23,9 @@ use super::line::Connector;
 use super::{Facts, Found, Got, Key, Patience, Shown, StorageError};
 use crate::config::Config;
 
+/// Bytes of a file, more than there is room for anywhere; not everybody can read a larger number.
+const LARGEST: u64 = 1 << 60;
+
 /// By which a file is known for that of one upload.
 const MARK: Attribute = Attribute::Metadata(Cow::Borrowed("empulse-upload"));
 
@@ -101,6 +104,7 @@ impl Bucket {
     }
 
     pub async fn get(&self, key: &Key, range: Option<Range<u64>>) -> Result<Got, StorageError> {
+        let range = range.map(|range| range.start..range.end.min(LARGEST));
         let options = GetOptions {
             range: range.map(GetRange::Bounded),
             ..GetOptions::default()

@@ -57,9 +57,8 @@ impl From<object_store::Error> for StorageError {
     fn from(error: object_store::Error) -> Self {
         let found = Found::within(&error);
         match error {
-            object_store::Error::NotFound { .. } => match found {
-                // The only other thing that a bucket says so.
-                Found::Status(said) if said.contains("NoSuchBucket") => Self::Refused(said),
+            object_store::Error::NotFound { .. } => match found.into() {
+                refused @ Self::Refused(_) => refused,
                 _ => Self::NotFound,
             },
             object_store::Error::Generic { .. }
@@ -131,6 +130,8 @@ impl From<Found> for StorageError {
     fn from(found: Found) -> Self {
         match found {
             Found::Status(said) => match said.get(..3).and_then(|status| status.parse().ok()) {
+                // The bucket itself is not there.
+                Some(404) if said.contains("NoSuchBucket") => Self::Refused(said),
                 Some(404) => Self::NotFound,
                 Some(416) => Self::OutOfRange,
                 Some(408_u16 | 409 | 429 | 500..) | None => Self::Unavailable(said),

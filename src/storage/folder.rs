@@ -21,7 +21,7 @@ use super::{Found, Got, Key, StorageError};
 /// Bytes that are read from a file at a time.
 const PIECE: usize = 64 << 10;
 /// Of a write that meets a deletion beside it.
-const TRIES: usize = 5;
+const TRIES: u32 = 5;
 
 #[derive(Clone)]
 pub struct Folder(Arc<Inner>);
@@ -74,36 +74,34 @@ impl Folder {
         .await
     }
 
+    async fn writable(&self, key: &Key) -> Result<LocalFileSystem, StorageError> {
+        match self.store_for(key, true).await {
+            Err(StorageError::NotFound) => Err(StorageError::Refused(
+                "something else stands in the file's way".into(),
+            )),
+            store => store,
+        }
+    }
+
     pub async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), StorageError> {
-        self.writing(key, async |store, path| {
-            store.put(path, bytes.clone().into()).await.map(drop)
-        })
-        .await
+        let (store, path) = (self.writable(key).await?, Path::from(key.as_str()));
+        let mut tries = 0..TRIES;
+        loop {
+            let put = store.put(&path, bytes.clone().into()).await;
+            if let Some(done) = settled(put.map(drop), &mut tries) {
+                return done;
+            }
+        }
     }
 
     /// Begins a file that is written part by part.
     pub async fn begin(&self, key: &Key) -> Result<Box<dyn MultipartUpload>, StorageError> {
-        self.writing(key, async |store, path| store.put_multipart(path).await)
-            .await
-    }
-
-    async fn writing<T>(
-        &self,
-        key: &Key,
-        write: impl AsyncFn(&LocalFileSystem, &Path) -> object_store::Result<T>,
-    ) -> Result<T, StorageError> {
-        let store = self.store_for(key, true).await?;
-        let path = Path::from(key.as_str());
-        let mut left = TRIES;
+        let (store, path) = (self.writable(key).await?, Path::from(key.as_str()));
+        let mut tries = 0..TRIES;
         loop {
-            left -= 1;
-            match write(&store, &path).await.map_err(StorageError::from) {
-                // A folder that was made for it was taken away as empty, by a deletion in just that moment.
-                Err(StorageError::NotFound) if left > 0 => {}
-                Err(StorageError::NotFound) => {
-                    return Err(StorageError::Refused("the folder was taken away".into()));
-                }
-                done => return done,
+            let begun = store.put_multipart(&path).await;
+            if let Some(done) = settled(begun, &mut tries) {
+                return done;
             }
         }
     }
@@ -209,6 +207,23 @@ impl Folder {
     }
 }
 
+/// What came of a write; nothing if it is to be tried again.
+fn settled<T>(
+    written: object_store::Result<T>,
+    tries: &mut Range<u32>,
+) -> Option<Result<T, StorageError>> {
+    match written.map_err(StorageError::from) {
+        // A folder that was made for it was taken away as empty, by a deletion in just that moment.
+        Err(StorageError::NotFound) => match tries.next() {
+            Some(_) => None,
+            None => Some(Err(StorageError::Refused(
+                "the folder was taken away".into(),
+            ))),
+        },
+        done => Some(done),
+    }
+}
+
 /// Looks at each step of the way; where it ends there is nothing to be afraid of.
 fn refuse_links(opened: &Opened, key: &Key) -> io::Result<()> {
     let mut path = opened.root.clone();
@@ -224,6 +239,10 @@ fn refuse_links(opened: &Opened, key: &Key) -> io::Result<()> {
             }
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            // Nothing is below a file.
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                return Err(io::ErrorKind::NotFound.into());
+            }
             Err(error) => return Err(error),
         }
     }

@@ -357,3 +357,32 @@ impl Inner {
         pieces.boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Jobs and mutations are tasks, which may go on on another thread.
+    #[test]
+    fn every_call_can_be_made_by_a_task() {
+        fn may_move(_: impl Send) {}
+
+        async fn all(storage: Storage, key: Key) {
+            let facts = Facts::of(ContentType::JSON);
+            let shown = Shown::new("a", ContentType::JSON, true);
+            let _ = storage.put(&key, "{}", &facts).await;
+            let bytes = futures_util::stream::iter([Ok::<_, std::io::Error>(Bytes::new())]);
+            let _ = storage.put_stream(&key, bytes, &facts).await;
+            if let Ok(got) = storage.get_range(&key, 0..1).await {
+                let _ = got.into_bytes(1).await;
+            }
+            let _ = storage.head(&key).await;
+            let _ = storage.list(&key).next().await;
+            let _ = storage.signed_address(&key, &shown, LEAVE).await;
+            let _ = storage.delete(&key).await;
+            let _ = storage.ping().await;
+        }
+
+        let _ = |storage: Storage, key: Key| may_move(all(storage, key));
+    }
+}

@@ -93,6 +93,8 @@ impl Upload {
         })
     }
 
+    // What is awaited here holds all of it: the driver's part can be sent to another thread, not shared with one.
+
     /// Waits for a place, here and among all uploads.
     async fn send(&mut self, part: Bytes) -> Result<(), StorageError> {
         while self.parts.len() >= AT_ONCE {
@@ -113,7 +115,7 @@ impl Upload {
         Ok(())
     }
 
-    async fn place(&self) -> Result<OwnedSemaphorePermit, StorageError> {
+    async fn place(&mut self) -> Result<OwnedSemaphorePermit, StorageError> {
         let place = self.storage.parts.clone().acquire_owned().await;
         // It is closed by nobody.
         place.map_err(|_| StorageError::Unavailable("it is closed".into()))
@@ -148,7 +150,7 @@ impl Upload {
 
     /// Whether the file is there although we were not told: an answer can be lost, and the next try is then told that
     /// there is no such upload any more.
-    async fn stands(&self) -> bool {
+    async fn stands(&mut self) -> bool {
         let Place::Bucket(bucket) = &self.storage.place else {
             return false;
         };

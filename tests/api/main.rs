@@ -23,5 +23,6 @@ mod persisted;
 mod plans;
 mod queries;
 mod schema;
+mod storage;
 mod support;
 mod waiting;

@@ -9,6 +9,7 @@ mod cors;
 mod failures;
 mod forms;
 mod health;
+mod media;
 mod methods;
 mod pages;
 mod refusals;

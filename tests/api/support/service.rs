@@ -94,6 +94,11 @@ impl TestApp {
         }
     }
 
+    /// Where its embedded stores keep what they have.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
