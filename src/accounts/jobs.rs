@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::mails::{Circumstances, FactorChange};
 use super::model::{AccountId, SessionId};
 use super::store::{self, Forgotten};
-use super::{Accounts, Client, lifetimes};
+use super::{Accounts, Client, leaving, lifetimes};
 use crate::db::{Error, Tx};
 use crate::jobs::{Failure, Job, New, Registry};
 
@@ -75,6 +75,17 @@ pub enum AccountMail {
         change: FactorChange,
         what: Circumstances,
     },
+    Closed {
+        account: AccountId,
+        what: Circumstances,
+    },
+    Reopened {
+        account: AccountId,
+        what: Circumstances,
+    },
+    ExportReady {
+        export: Uuid,
+    },
 }
 
 impl Job for AccountMail {
@@ -110,6 +121,7 @@ pub fn register_jobs(registry: &mut Registry, accounts: &Arc<Accounts>) {
         let accounts = Arc::clone(&mailing);
         async move { accounts.send(mail, attempt).await }
     });
+    leaving::register(registry, accounts);
     let forgetting = Arc::clone(accounts);
     registry.on(move |_: Forget, _| {
         let accounts = Arc::clone(&forgetting);

@@ -19,6 +19,8 @@ pub const PENDING_FACTOR: TimeDelta = TimeDelta::hours(1);
 pub const SECOND_STEP: TimeDelta = TimeDelta::minutes(5);
 pub const TRUSTED_DEVICE: TimeDelta = TimeDelta::days(30);
 pub const UNVERIFIED_ACCOUNT: TimeDelta = TimeDelta::days(7);
+/// From the day that its owner closes it until it is erased.
+pub const CLOSED_ACCOUNT: TimeDelta = TimeDelta::days(30);
 /// How long a device is known that is not used.
 pub const KNOWN_DEVICE: TimeDelta = TimeDelta::days(365);
 

@@ -12,7 +12,7 @@ use super::mails::{self, Addressee, Circumstances, Stationery};
 use super::model::{Account, AccountId, MailPurpose, SessionId, Status};
 use super::secret::Mailed;
 use super::store::{self, Family, MailedToken};
-use super::{Accounts, Client, lifetimes, quotas};
+use super::{Accounts, Client, leaving, lifetimes, quotas};
 use crate::jobs::{Attempt, Failure};
 use crate::mail::Message;
 
@@ -38,9 +38,25 @@ struct Wanted {
 impl Accounts {
     /// Nothing is sent where nothing is to be told any more, or where an address had enough mails of a kind.
     pub(super) async fn send(&self, mail: AccountMail, attempt: Attempt) -> Result<(), Failure> {
-        let Some(Wanted { kind, message }) = self.wanted(mail, attempt).await? else {
-            return Ok(());
-        };
+        match self.wanted(mail, attempt).await? {
+            Some(wanted) => self.send_wanted(wanted, attempt).await,
+            None => Ok(()),
+        }
+    }
+
+    /// To an address that is nobody's any more.
+    pub(super) async fn tell_erased(&self, email: &str, attempt: Attempt) -> Result<(), Failure> {
+        let with = Stationery::new(&self.app.config);
+        let message = leaving::Erased.message(&addressee(attempt, email, ""), &with)?;
+        let kind = "erased";
+        self.send_wanted(Wanted { kind, message }, attempt).await
+    }
+
+    async fn send_wanted(
+        &self,
+        Wanted { kind, message }: Wanted,
+        attempt: Attempt,
+    ) -> Result<(), Failure> {
         // Tries of one mail are one mail. What anybody can ask for was counted when it was.
         if attempt.number == 1 && !COUNTED_WHEN_ASKED.contains(&kind) {
             let whose = format!("{kind} {}", message.to.to_lowercase());
@@ -192,6 +208,30 @@ impl Accounts {
                     _ => return Ok(None),
                 }
             }
+            AccountMail::Closed { account, what } => match self.account(account).await? {
+                Some(account) => match account.erase_at {
+                    Some(erase_at) => {
+                        let mail = leaving::Closed { erase_at, what };
+                        ("closed", mail.message(&to(&account), &with))
+                    }
+                    None => return Ok(None),
+                },
+                None => return Ok(None),
+            },
+            AccountMail::Reopened { account, what } => match self.account(account).await? {
+                Some(account) => {
+                    let mail = leaving::Reopened { what };
+                    ("reopened", mail.message(&to(&account), &with))
+                }
+                None => return Ok(None),
+            },
+            AccountMail::ExportReady { export } => match self.export(export).await? {
+                Some((account, token, expires)) => {
+                    let mail = leaving::ExportReady { token, expires };
+                    ("export ready", mail.message(&to(&account), &with))
+                }
+                None => return Ok(None),
+            },
             AccountMail::TokenReused { session, what } => match self.family(session).await? {
                 Some(family) => {
                     let mail = mails::TokenReused { what };
@@ -226,14 +266,36 @@ impl Accounts {
         let Some((row, account)) = found.filter(|(row, _)| row.purpose == purpose) else {
             return Ok(None);
         };
-        let hash = row.token_hash[..].try_into().ok();
+        let token = self.token_of(purpose, id, &row.token_hash)?;
+        Ok(Some((row, account, token)))
+    }
+
+    fn token_of(
+        &self,
+        purpose: MailPurpose,
+        id: Uuid,
+        hash: &[u8],
+    ) -> Result<SecretString, Failure> {
+        let hash = hash.try_into().ok();
         let token = hash.and_then(|hash| Mailed::of_hash(&self.keys, purpose, id, hash));
-        match token {
-            Some(token) => Ok(Some((row, account, token))),
-            None => Err(Failure::lasting(
-                "the key that the mailed token was made with is not in the ring",
-            )),
-        }
+        token.ok_or_else(|| {
+            Failure::lasting("the key that the mailed token was made with is not in the ring")
+        })
+    }
+
+    /// An archive that is there still, with the clear text of its token and until when that is good.
+    async fn export(
+        &self,
+        id: Uuid,
+    ) -> Result<Option<(Account, SecretString, DateTime<Utc>)>, Failure> {
+        let now = self.app.clock.now();
+        let Some((account, hash, expires_at)) =
+            store::export_to_mail(&self.app.db, id, now).await?
+        else {
+            return Ok(None);
+        };
+        let token = self.token_of(MailPurpose::Export, id, &hash)?;
+        Ok(Some((account, token, expires_at)))
     }
 
     async fn account(&self, id: AccountId) -> Result<Option<Account>, Failure> {

@@ -44,7 +44,7 @@ pub struct Circumstances {
 }
 
 impl Circumstances {
-    fn facts(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = vec![("When", moment(self.at))];
         let device = self.device.as_deref().and_then(device_name);
         facts.extend(device.map(|device| ("Device", device)));
@@ -65,7 +65,7 @@ impl Stationery {
         }
     }
 
-    fn message(&self, letter: Letter, to: &Addressee) -> Result<Message, Error> {
+    pub(super) fn message(&self, letter: Letter, to: &Addressee) -> Result<Message, Error> {
         let name = Some(to.name.clone()).filter(|name| !name.is_empty());
         Letter { name, ..letter }.message(&to.mail, &to.email, &self.look)
     }
@@ -78,8 +78,12 @@ impl Stationery {
         url
     }
 
+    pub(super) fn login(&self) -> Url {
+        joined(&self.web, "login")
+    }
+
     /// Behind the `#`, so that it stands in no server's log and goes to no other site.
-    fn page(&self, page: &str, token: &SecretString) -> Url {
+    pub(super) fn page(&self, page: &str, token: &SecretString) -> Url {
         let mut url = joined(&self.web, page);
         let token: String =
             url::form_urlencoded::byte_serialize(token.expose_secret().as_bytes()).collect();
@@ -96,15 +100,15 @@ fn joined(base: &Url, page: &str) -> Url {
     url
 }
 
-fn moment(at: DateTime<Utc>) -> String {
+pub(super) fn moment(at: DateTime<Utc>) -> String {
     at.format("%-d %B %Y, %H:%M UTC").to_string()
 }
 
-fn said(words: &[&str]) -> Vec<String> {
+pub(super) fn said(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-const NOT_YOU: &str = "If this was not you, set a new password right away: choose \"Forgot password\" where you sign in. \
+pub(super) const NOT_YOU: &str = "If this was not you, set a new password right away: choose \"Forgot password\" where you sign in. \
                        That signs out every device.";
 const IGNORE: &str = "If you did not ask for this, you can ignore this mail; nothing changes.";
 
@@ -482,6 +486,7 @@ impl SecondFactorChanged {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::accounts::leaving::{Closed, Erased, ExportReady, Reopened};
 
     fn stationery() -> Stationery {
         Stationery {
@@ -620,6 +625,26 @@ mod tests {
             changed(FactorChange::Disabled),
             changed(FactorChange::CodesRenewed),
             changed(FactorChange::CodeUsed { left: 9 }),
+            (
+                Closed {
+                    erase_at: at(),
+                    what: what(),
+                }
+                .message(&to, &with)
+                .unwrap(),
+                Some("https://www.example.org/login"),
+            ),
+            (Reopened { what: what() }.message(&to, &with).unwrap(), None),
+            (Erased.message(&to, &with).unwrap(), None),
+            (
+                ExportReady {
+                    token: token(),
+                    expires: at(),
+                }
+                .message(&to, &with)
+                .unwrap(),
+                Some("https://www.example.org/export#token=a-b_c"),
+            ),
         ]
     }
 

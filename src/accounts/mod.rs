@@ -15,6 +15,7 @@ mod device_name;
 mod email;
 mod fault;
 mod jobs;
+mod leaving;
 mod lifetimes;
 mod mailing;
 mod mails;
@@ -46,6 +47,7 @@ pub use self::client::{Client, Cookies, CsrfProof};
 pub use self::email::{EmailAddress, EmailFault};
 pub use self::fault::{Fault, Mistake, MistakeCode};
 pub use self::jobs::register_jobs;
+pub use self::leaving::{Goes, OTHER_TRACES, PERSONAL_TABLES, PersonalTable};
 pub use self::model::{
     Account, AccountId, MailPurpose, Principal, Role, Scope, Session, SessionId, Status, Tier,
     TrustedDevice, TrustedDeviceId, User, UserId,

@@ -57,6 +57,7 @@ stored_enum!(
         AddressRestored = "ADDRESS_RESTORED",
         TooMany = "TOO_MANY",
         Suspended = "SUSPENDED",
+        Closed = "CLOSED",
     }
 );
 
@@ -73,6 +74,8 @@ pub struct Account {
     pub email_verified_at: Option<DateTime<Utc>>,
     /// Since when a second factor is asked for.
     pub two_factor_at: Option<DateTime<Utc>>,
+    /// Of one that its owner closed: from then on there is no way back.
+    pub erase_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
@@ -87,6 +90,7 @@ pub type AccountSql = (
     Text,
     Nullable<Timestamptz>,
     Nullable<Timestamptz>,
+    Nullable<Timestamptz>,
     Timestamptz,
     Timestamptz,
 );
@@ -99,6 +103,11 @@ impl Account {
 
     pub fn has(&self, role: Role) -> bool {
         self.roles.contains(&role)
+    }
+
+    /// Whether it waits to be erased, and its owner can still come back.
+    pub fn can_be_reopened(&self, now: DateTime<Utc>) -> bool {
+        self.status == Status::Closed && self.erase_at.is_some_and(|erase_at| now < erase_at)
     }
 }
 
@@ -185,5 +194,7 @@ stored_enum!(
         ResetPassword = "RESET_PASSWORD",
         ChangeEmail = "CHANGE_EMAIL",
         UndoEmail = "UNDO_EMAIL",
+        /// Stands with its archive, and not among the others: it may be followed again.
+        Export = "EXPORT",
     }
 );

@@ -32,6 +32,7 @@ pub const PRESSED_BUTTONS: Counted = counted("pressed-buttons", 60);
 pub const ADDRESS_CHANGES: Counted = counted("address-changes", 10);
 pub const PASSWORD_CHANGES: Counted = counted("password-changes", 10);
 pub const FACTOR_CHANGES: Counted = counted("second-factor-changes", 10);
+pub const CLOSINGS: Counted = counted("closings", 10);
 pub const MAILS: Counted = counted("mails-of-a-kind", 5);
 
 /// Charges one; refused where it does not fit, or where nobody can count.

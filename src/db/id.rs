@@ -75,6 +75,12 @@ pub fn write<I: TypedId>(id: I, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
+/// An id of a kind that has no type of its own; none where the prefix is none.
+pub fn typed(prefix: &str, uuid: Uuid) -> Option<String> {
+    let prefix = DynamicType::new(prefix).ok()?;
+    Some(TypeSafeId::from_type_and_uuid(prefix, uuid).to_string())
+}
+
 /// An error repeats what it was about, but not a megabyte of it.
 fn shortened(text: &str) -> String {
     text.chars().take(64).collect()

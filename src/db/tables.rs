@@ -70,6 +70,7 @@ diesel::table! {
         totp_begun_at -> Nullable<Timestamptz>,
         totp_last_step -> Nullable<BigInt>,
         two_factor_at -> Nullable<Timestamptz>,
+        erase_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -176,6 +177,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    data_exports (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        token_hash -> Bytea,
+        requested_at -> Timestamptz,
+        made_at -> Nullable<Timestamptz>,
+        expires_at -> Timestamptz,
+        size_bytes -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     job_schedules (name) {
         name -> Text,
         slot -> Timestamptz,
@@ -225,6 +238,7 @@ diesel::table! {
 }
 
 diesel::joinable!(albums -> artists (artist_id));
+diesel::joinable!(data_exports -> accounts (account_id));
 diesel::joinable!(known_devices -> accounts (account_id));
 diesel::joinable!(mailed_tokens -> accounts (account_id));
 diesel::joinable!(recovery_codes -> accounts (account_id));

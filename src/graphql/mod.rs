@@ -47,7 +47,11 @@ pub struct Query(
 
 /// All root fields that change something.
 #[derive(MergedObject, Default)]
-pub struct Mutation(accounts::AccountMutation, accounts::TwoFactorMutation);
+pub struct Mutation(
+    accounts::AccountMutation,
+    accounts::TwoFactorMutation,
+    accounts::LeavingMutation,
+);
 
 type ApiSchema = Schema<Query, Mutation, EmptySubscription>;
 

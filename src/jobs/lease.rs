@@ -68,7 +68,7 @@ pub async fn work(
         Outcome::GivenBack => STOPS_WITHIN,
         _ => pace.lease,
     };
-    match record(db, taken, &outcome, patience).await {
+    match record(db, kind, taken, &outcome, patience).await {
         true => outcome,
         false => Outcome::Lost,
     }
@@ -141,13 +141,20 @@ async fn lose(db: &Db, pace: &Pace, taken: &Taken, taken_at: Instant) {
 }
 
 /// Writes down what came of it; false where the job is not held any more, or nobody could be told.
-async fn record(db: &Db, taken: &Taken, outcome: &Outcome, patience: Duration) -> bool {
+async fn record(
+    db: &Db,
+    kind: &Kind,
+    taken: &Taken,
+    outcome: &Outcome,
+    patience: Duration,
+) -> bool {
     let until = Instant::now() + patience;
     loop {
         let recorded: Result<bool, Error> = match outcome {
             Outcome::Done => store::finish(db, taken).await,
             Outcome::Rests(rest, error) => store::rest(db, taken, *rest, error).await,
-            Outcome::Dead(error) => store::bury(db, taken, error).await,
+            Outcome::Dead(error) if kind.is_kept => store::bury(db, taken, error).await,
+            Outcome::Dead(_) => store::finish(db, taken).await,
             Outcome::GivenBack => store::give_back(db, taken).await,
             Outcome::Lost => return false,
         };

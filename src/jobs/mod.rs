@@ -31,7 +31,7 @@ pub use self::back_off::BackOff;
 pub use self::enqueue::{New, enqueue};
 pub use self::registry::Registry;
 pub use self::runner::{Pace, Runner};
-pub use self::store::forget_dead;
+pub use self::store::{forget_about, forget_dead};
 use crate::typed_id;
 
 typed_id!(JobId, "job");
@@ -44,6 +44,8 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     const ATTEMPTS: u32 = 10;
     /// How long one try may take.
     const LIMIT: Duration = Duration::from_secs(60);
+    /// Whether it stays in the table, with its error, once it was given up. Not what nobody may keep for so long.
+    const IS_KEPT: bool = true;
 }
 
 /// One try of a job.

@@ -17,6 +17,7 @@ type Handler = Arc<dyn Fn(Value, Attempt) -> BoxFuture<'static, Result<(), Failu
 pub(super) struct Kind {
     pub attempts: u32,
     pub limit: Duration,
+    pub is_kept: bool,
     pub handler: Handler,
 }
 
@@ -54,6 +55,7 @@ impl Registry {
         let kind = Kind {
             attempts: J::ATTEMPTS.max(1),
             limit: J::LIMIT,
+            is_kept: J::IS_KEPT,
             handler,
         };
         let known = self.kinds.insert(J::KIND, kind);

@@ -207,3 +207,32 @@ pub async fn forget_dead(db: &Db, after: Duration, most: u32) -> Result<usize, E
     .text(")");
     db.execute(&write).await
 }
+
+/// Deletes what waits or was given up and says one of these words somewhere in its payload, or is known by one: a value of
+/// it, not a part of one. What runs comes to its end, and finds nobody.
+pub async fn forget_about(db: &Db, words: Vec<String>) -> Result<usize, Error> {
+    let mut forgotten = 0;
+    let mut behind = Uuid::nil();
+    loop {
+        // A page at a time: nobody knows how many there are.
+        let write = Statement::<(BigInt, Nullable<SqlUuid>)>::new(
+            "with page as materialized (select id, payload, unique_key from jobs where id > ",
+        )
+        .bind::<SqlUuid, _>(behind)
+        .text(" order by id limit 1000), said as (select page.id from page where unique_key = any(")
+        .bind::<Array<Text>, _>(words.clone())
+        .text(") or exists (select from jsonb_path_query(page.payload, '$.**') as word where word #>> '{}' = any(")
+        .bind::<Array<Text>, _>(words.clone())
+        .text(
+            "))), forgotten as (delete from jobs using said where jobs.id = said.id and jobs.state <> 'RUNNING' returning 1) \
+             select (select count(*) from forgotten), (select id from page order by id desc limit 1)",
+        );
+        let page: Option<(i64, Option<Uuid>)> = db.write(&write).await?.into_iter().next();
+        let (some, last) = page.unwrap_or_default();
+        forgotten += usize::try_from(some).unwrap_or_default();
+        match last {
+            Some(last) => behind = last,
+            None => return Ok(forgotten),
+        }
+    }
+}

@@ -315,6 +315,7 @@ async fn rows(app: &TestApp) -> Vec<Row> {
             r#"password: "x", code: "x""#,
         ),
         mutation("revokeTrustedDevice", IN_SESSION, r#"trustedDeviceId: "x""#),
+        mutation("deleteAccount", IN_SESSION, r#"password: "x""#),
         // The last one: it ends the session of whoever asks.
         mutation("logout", SIGNING_OUT, r#"refreshToken: "x""#),
     ]

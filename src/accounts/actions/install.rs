@@ -50,8 +50,11 @@ impl Accounts {
         };
         let mut tx = self.app.db.begin().await?;
         let installed = store::install_account(&mut tx, new, &input.roles, now).await?;
-        let account = installed
-            .ok_or_else(|| Fault::Internal("an account was neither made nor found".into()))?;
+        let account = installed.ok_or_else(|| {
+            Fault::Unavailable(
+                "the account of this address is being erased; try again in a few minutes".into(),
+            )
+        })?;
         store::end_sessions(&mut tx, account.id, None, Ending::PasswordChanged, now).await?;
         for purpose in MailPurpose::ALL {
             store::void_tokens(&mut tx, account.id, *purpose).await?;

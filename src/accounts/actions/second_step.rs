@@ -101,7 +101,7 @@ impl Accounts {
                 .await?;
             return Err(wrong_code().of("code").into());
         }
-        if let Err(mistake) = may_sign_in(&account) {
+        if let Err(mistake) = may_sign_in(&account, now) {
             store::forgive(&mut tx, attempt.subject).await?;
             tx.commit().await?;
             return Err(mistake.into());

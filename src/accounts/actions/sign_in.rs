@@ -142,7 +142,7 @@ impl Accounts {
             }
             kept = hash;
         };
-        if let Err(mistake) = may_sign_in(&account) {
+        if let Err(mistake) = may_sign_in(&account, self.app.clock.now()) {
             store::forgive(&mut tx, attempt.subject).await?;
             tx.commit().await?;
             return Err(mistake.into());
@@ -196,6 +196,7 @@ impl Accounts {
         begin: Begin,
         client: &Client,
     ) -> Result<SignedIn, Fault> {
+        let account = self.reopened(tx, account, client).await?;
         let now = self.app.clock.now();
         let session = SessionId(Uuid::now_v7());
         let refresh = RefreshToken::first(session);
@@ -401,7 +402,7 @@ pub(super) struct Delivery {
 }
 
 /// Said only to those who have the password.
-pub(super) fn may_sign_in(account: &Account) -> Result<(), Mistake> {
+pub(super) fn may_sign_in(account: &Account, now: DateTime<Utc>) -> Result<(), Mistake> {
     match account.status {
         Status::Active => Ok(()),
         Status::Unverified => Err(Mistake::new(
@@ -412,11 +413,13 @@ pub(super) fn may_sign_in(account: &Account) -> Result<(), Mistake> {
             MistakeCode::Suspended,
             "The account is suspended.",
         )),
+        // Signing in is how its owner comes back.
+        Status::Closed if account.can_be_reopened(now) => Ok(()),
         Status::Closed => Err(wrong()),
     }
 }
 
-fn wrong() -> Mistake {
+pub(super) fn wrong() -> Mistake {
     Mistake::new(
         MistakeCode::InvalidCredentials,
         "Wrong e-mail address or password.",

@@ -52,7 +52,7 @@ impl Accounts {
                         .await?
                 }
                 // Not used up: it stays good for what it is for.
-                MailPurpose::ResetPassword => false,
+                MailPurpose::ResetPassword | MailPurpose::Export => false,
             },
             _ => false,
         };

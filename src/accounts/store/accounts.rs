@@ -233,7 +233,7 @@ pub async fn add_role(
 }
 
 /// Makes an account that needs no confirmation, for commands; one of that address gets the password, and the roles
-/// beside its own.
+/// beside its own. None where it is being erased.
 pub async fn install_account(
     tx: &mut Tx<'_>,
     new: NewAccount,
@@ -266,9 +266,11 @@ pub async fn install_account(
         ") on conflict (email_key) do update set password_hash = excluded.password_hash, \
          email = case a.status when 'UNVERIFIED' then excluded.email else a.email end, \
          display_name = case a.status when 'UNVERIFIED' then excluded.display_name else a.display_name end, \
-         roles = array(select distinct unnest(a.roles || excluded.roles) order by 1), status = 'ACTIVE', \
-         email_verified_at = coalesce(a.email_verified_at, excluded.email_verified_at), updated_at = excluded.updated_at",
+         roles = array(select distinct unnest(a.roles || excluded.roles) order by 1), status = 'ACTIVE', erase_at = null, \
+         email_verified_at = coalesce(a.email_verified_at, excluded.email_verified_at), updated_at = excluded.updated_at \
+         where a.erase_at is null or a.erase_at > ",
     )
+    .bind::<Timestamptz, _>(now)
     .text(concat!(" returning ", account_columns!()));
     tx.first(&write).await
 }

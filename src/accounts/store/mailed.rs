@@ -53,7 +53,8 @@ pub async fn add_token_by_address(
     .bind::<Text, _>(email_key.to_owned())
     .text(match for_unverified {
         true => " and a.status = 'UNVERIFIED'",
-        false => " and a.status in ('ACTIVE', 'SUSPENDED')",
+        // Also of one that is closed: who has forgotten their password gets back to it by a new one.
+        false => " and a.status <> 'UNVERIFIED'",
     });
     tx.execute(&write).await
 }

@@ -1,19 +1,27 @@
 //! All SQL of accounts: one function, one statement. What must happen together takes the transaction of whoever acts.
 
 mod accounts;
+mod administrators;
 mod attempts;
 mod cleanup;
 mod devices;
+mod exports;
+mod leaving;
 mod mailed;
+mod personal;
 mod second_steps;
 mod sessions;
 mod two_factor;
 
 pub use self::accounts::*;
+pub use self::administrators::*;
 pub use self::attempts::*;
 pub use self::cleanup::*;
 pub use self::devices::*;
+pub use self::exports::*;
+pub use self::leaving::*;
 pub use self::mailed::*;
+pub use self::personal::*;
 pub use self::second_steps::*;
 pub use self::sessions::*;
 pub use self::two_factor::*;
@@ -25,7 +33,7 @@ pub type Hash = [u8; 32];
 macro_rules! account_columns {
     () => {
         "a.id, a.email, a.email_key, a.display_name, a.roles, a.tier, a.status, a.email_verified_at, \
-         a.two_factor_at, a.created_at, a.updated_at"
+         a.two_factor_at, a.erase_at, a.created_at, a.updated_at"
     };
 }
 

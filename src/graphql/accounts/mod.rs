@@ -2,6 +2,7 @@
 
 mod account;
 mod credentials;
+mod leaving;
 mod mistakes;
 mod mutations;
 mod payloads;
@@ -12,6 +13,7 @@ mod two_factor;
 mod user;
 
 pub use account::Account;
+pub use leaving::LeavingMutation;
 pub use mistakes::UserError;
 pub use mutations::AccountMutation;
 pub use query::AccountQuery;

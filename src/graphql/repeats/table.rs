@@ -37,4 +37,5 @@ pub const MUTATIONS: &[(&str, Kept)] = &[
     ("regenerateRecoveryCodes", SECRET),
     ("disableTwoFactor", Kept::ForADay),
     ("createChallenge", FRESH),
+    ("deleteAccount", Kept::ForADay),
 ];

@@ -5,6 +5,7 @@ mod challenges;
 mod cookies;
 mod forgetting;
 mod guessing;
+mod leaving;
 mod model;
 mod one_a_request;
 mod password;

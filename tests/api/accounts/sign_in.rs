@@ -80,15 +80,6 @@ async fn unconfirmed_and_suspended_are_said_after_the_right_password_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_account_is_none() {
-    let app = TestApp::new().await;
-    app.member("ana@example.org").await;
-    execute(&app, "update accounts set status = 'CLOSED'").await;
-    let right = login(&app, "ana@example.org", RIGHT).await;
-    assert_eq!(mistakes(&right), ["INVALID_CREDENTIALS"]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn secrets_come_in_the_answers_body_where_they_are_wanted_there() {
     let app = TestApp::new().await;
     app.member("ana@example.org").await;

@@ -1,0 +1,296 @@
+//! What is left of an account whose time has come: nothing.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::scan::{forms, places_of};
+use super::*;
+
+const QUILLAN: &str = "quillan.farthing@example.org";
+const NAME: &str = "Quillan Farthing";
+const ERASED: &str = "Your account is erased";
+
+/// Makes rows of everything that is kept of people, by the ways that lead there; their words.
+async fn somebody(app: &TestApp, email: &str, name: &str) -> (Vec<String>, Vec<String>) {
+    app.member(email).await;
+    let set = "update accounts set display_name = $1 where email = $2";
+    app.sql()
+        .await
+        .execute(set, &[&name, &email])
+        .await
+        .unwrap();
+    let session = app.sign_in(email).await;
+    let device = json!({ "deviceToken": session.device });
+    login_with(app, email, RIGHT, device).await;
+    // An address that waits, and one that can be taken back.
+    let input = json!({ "newEmail": format!("new.{email}"), "password": RIGHT });
+    payload(app, Some(&session.access), CHANGE_EMAIL, input).await;
+    reset_token(app, email).await;
+    // Guesses at the address; then, as that is locked, in a session and from a known device.
+    for _ in 0..6 {
+        let input = json!({ "currentPassword": WRONG, "newPassword": NEW_PASSWORD });
+        payload(app, Some(&session.access), CHANGE_PASSWORD, input).await;
+    }
+    login_with(app, email, WRONG, json!({ "deviceToken": session.device })).await;
+    app.run_jobs().await;
+    words_of(app, email, name).await
+}
+
+/// What is personal, and all ids that rows of this account have.
+async fn words_of(app: &TestApp, email: &str, name: &str) -> (Vec<String>, Vec<String>) {
+    let sql = app.sql().await;
+    let mut ids: Vec<Uuid> = Vec::new();
+    let account: String = sql
+        .query_one("select id::text from accounts where email = $1", &[&email])
+        .await
+        .unwrap()
+        .get(0);
+    ids.push(account.parse().unwrap());
+    for table in ["sessions", "known_devices", "mailed_tokens"] {
+        let read = format!("select id::text from {table} where account_id = $1::text::uuid");
+        let rows = sql.query(&read, &[&account]).await.unwrap();
+        assert!(!rows.is_empty(), "{table} holds nothing of them");
+        ids.extend(
+            rows.iter()
+                .map(|row| row.get::<_, &str>(0).parse::<Uuid>().unwrap()),
+        );
+    }
+    let mut words = vec![email.to_owned(), name.to_owned(), format!("new.{email}")];
+    words.push(hash_of("address", email.as_bytes()));
+    for id in &ids {
+        // As failures to sign in are counted.
+        words.extend(["device", "session"].map(|kind| hash_of(kind, id.as_bytes())));
+    }
+    (words, ids.into_iter().flat_map(forms).collect())
+}
+
+fn hash_of(kind: &str, of: &[u8]) -> String {
+    let hash = Sha256::new()
+        .chain_update(kind)
+        .chain_update([0])
+        .chain_update(of)
+        .finalize();
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A mail to them that was given up, as a night without a mail server leaves it.
+async fn leave_dead_mail(app: &TestApp, email: &str) {
+    let sql = app.sql().await;
+    let leave = "insert into jobs (id, kind, payload, state, died_at, last_error) values \
+                 (gen_random_uuid(), 'accounts.mail', jsonb_build_object('mail', 'locked', 'email_key', $1::text, 'until', now(), \
+                  'what', jsonb_build_object('at', now())), 'DEAD', now(), 'gone')";
+    sql.execute(leave, &[&email]).await.unwrap();
+}
+
+async fn rows_of_all_tables(app: &TestApp) -> BTreeMap<String, i64> {
+    let sql = app.sql().await;
+    let tables =
+        "select table_name::text from information_schema.tables where table_schema = 'public'";
+    let mut counts = BTreeMap::new();
+    for row in sql.query(tables, &[]).await.unwrap() {
+        let table: String = row.get(0);
+        let read = format!("select count(*) from \"{table}\"");
+        let rows = sql.query_one(&read, &[]).await.unwrap().get(0);
+        counts.insert(table, rows);
+    }
+    counts
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_thirty_days_no_trace_of_them_is_left() {
+    let app = TestApp::new().await;
+    let (ben, _) = somebody(&app, "ben@example.org", "Benedikt Orlow").await;
+    let without = rows_of_all_tables(&app).await;
+    let (words, ids) = somebody(&app, QUILLAN, NAME).await;
+    leave_dead_mail(&app, QUILLAN).await;
+    leave_dead_mail(&app, "not.quillan.farthing@example.org").await;
+    // The scan finds what there is, in each table that has it.
+    let places = places_of(&app, &[&words[..], &ids].concat()).await;
+    for table in [
+        "accounts",
+        "sessions",
+        "known_devices",
+        "mailed_tokens",
+        "sign_in_failures",
+        "jobs",
+    ] {
+        let column = format!("{table}.");
+        assert!(
+            places.iter().any(|place| place.starts_with(&column)),
+            "{table}: {places:?}"
+        );
+    }
+    let failures = "select count(*) from sign_in_failures";
+    assert_eq!(
+        count(&app, failures).await,
+        6,
+        "address, device and session of both"
+    );
+
+    execute(
+        &app,
+        "update sign_in_failures set locked_until = null, failures = 0",
+    )
+    .await;
+    let access = app.sign_in(QUILLAN).await.access;
+    close(&app, &access).await;
+    login(&app, QUILLAN, WRONG).await;
+    app.run_jobs().await;
+    wait(&app, TimeDelta::days(30) - TimeDelta::minutes(1));
+    erase_what_is_due(&app).await;
+    assert_eq!(status_of(&app, QUILLAN).await.as_deref(), Some("CLOSED"));
+    wait(&app, TimeDelta::minutes(1));
+    let (_, mails) = with_mails(&app, erase_what_is_due(&app)).await;
+
+    let [mail] = &mails[..] else {
+        panic!("{mails:#?}")
+    };
+    assert_eq!((mail.to.as_str(), mail.subject.as_str()), (QUILLAN, ERASED));
+    assert!(!mail.text.contains(NAME), "{}", mail.text);
+    // The mail to somebody whose address holds that one is another's.
+    let sql = app.sql().await;
+    let taken = sql.execute("delete from jobs where state = 'DEAD'", &[]);
+    assert_eq!(taken.await.unwrap(), 1);
+    assert_eq!(places_of(&app, &words).await, NONE);
+    // What happened stays; of whom, nothing knows any more.
+    for place in places_of(&app, &ids).await {
+        let trail = ["actor_id", "subject_id", "details"];
+        let stays = trail.iter().any(|column| {
+            place == format!("audit_pending.{column}") || place == format!("audit_events.{column}")
+        });
+        assert!(stays, "{place}");
+    }
+    // Of others nothing is gone.
+    let left = rows_of_all_tables(&app).await;
+    for (table, rows) in without {
+        if !table.starts_with("audit_") {
+            assert_eq!(left.get(&table), Some(&rows), "{table}");
+        }
+    }
+    assert!(
+        places_of(&app, &ben)
+            .await
+            .contains(&"accounts.display_name".to_owned())
+    );
+    assert_eq!(mistakes(&login(&app, "ben@example.org", RIGHT).await), NONE);
+
+    // The address is free, for somebody new.
+    assert_eq!(
+        mistakes(&login(&app, QUILLAN, RIGHT).await),
+        ["INVALID_CREDENTIALS"]
+    );
+    app.member(QUILLAN).await;
+    app.sign_in(QUILLAN).await;
+}
+
+/// Without what else is done every hour, by which much of it would go too.
+async fn erase_what_is_due(app: &TestApp) {
+    let sql = app.sql().await;
+    let ask = "insert into jobs (id, kind, payload) values (gen_random_uuid(), 'accounts.find_due', '{}')";
+    sql.execute(ask, &[]).await.unwrap();
+    app.run_jobs().await;
+}
+
+/// As an instance that took it before its owner came back would find it.
+async fn ask_to_erase(app: &TestApp, email: &str) {
+    let sql = app.sql().await;
+    let ask = "insert into jobs (id, kind, payload) select gen_random_uuid(), 'accounts.erase', jsonb_build_object('account', id) \
+               from accounts where email = $1";
+    assert_eq!(sql.execute(ask, &[&email]).await.unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_job_looks_again_before_it_erases() {
+    let app = TestApp::new().await;
+    app.member(ANA).await;
+    ask_to_erase(&app, ANA).await;
+    app.run_jobs().await;
+    assert_eq!(status_of(&app, ANA).await.as_deref(), Some("ACTIVE"));
+    let access = app.sign_in(ANA).await.access;
+    close(&app, &access).await;
+    let (_, mails) = with_mails(&app, ask_to_erase(&app, ANA)).await;
+    assert!(mails.is_empty(), "{mails:#?}");
+    assert_eq!(status_of(&app, ANA).await.as_deref(), Some("CLOSED"));
+    assert_eq!(mistakes(&login(&app, ANA, RIGHT).await), NONE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_jobs_for_one_account_erase_it_once() {
+    let app = TestApp::new().await;
+    closed(&app, ANA).await;
+    wait(&app, TimeDelta::days(30));
+    let (_, mails) = with_mails(&app, async {
+        for _ in 0..3 {
+            ask_to_erase(&app, ANA).await;
+        }
+        an_hour_strikes(&app).await;
+    })
+    .await;
+    assert_eq!(mails.len(), 1, "{mails:#?}");
+    assert_eq!(mails[0].subject, ERASED);
+    assert_eq!(count(&app, "select count(*) from jobs").await, 0);
+}
+
+/// It would take too long at once: it goes in pieces, and all of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn much_is_erased_too() {
+    let app = TestApp::new().await;
+    closed(&app, ANA).await;
+    app.member("ben@example.org").await;
+    app.sign_in("ben@example.org").await;
+    execute(
+        &app,
+        "insert into sessions (id, account_id, token_hash, is_remembered, by_cookie, created_at, last_used_at, expires_at, \
+         ended_at, ended_because) select gen_random_uuid(), a.id, sha256('x'), true, false, now(), now(), \
+         now() + interval '90 days', now(), 'REVOKED' from accounts a, generate_series(1, 2500) where a.status = 'CLOSED'",
+    )
+    .await;
+    // More jobs than are looked through at once, and the one that is meant among the last.
+    execute(
+        &app,
+        "insert into jobs (id, kind, payload, state, died_at) select gen_random_uuid(), 'accounts.mail', '{}', 'DEAD', now() \
+         from generate_series(1, 2500)",
+    )
+    .await;
+    leave_dead_mail(&app, ANA).await;
+    wait(&app, TimeDelta::days(30));
+    an_hour_strikes(&app).await;
+    assert_eq!(status_of(&app, ANA).await, None);
+    assert_eq!(count(&app, "select count(*) from sessions").await, 1);
+    assert_eq!(count(&app, "select count(*) from jobs").await, 2500);
+}
+
+/// Nobody may keep the address of somebody who is erased: the job that holds it is gone even where nothing came of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_takes_no_mail_is_forgotten_all_the_same() {
+    let app = TestApp::new().await;
+    let sql = app.sql().await;
+    let tried = "insert into jobs (id, kind, payload, attempts) values \
+                 (gen_random_uuid(), 'accounts.erased_mail', jsonb_build_object('email', 'ana@nowhere'), 20)";
+    sql.execute(tried, &[]).await.unwrap();
+    let unread = "insert into jobs (id, kind, payload) values (gen_random_uuid(), 'accounts.erased_mail', '{\"mail\": \"ana@nowhere\"}')";
+    sql.execute(unread, &[]).await.unwrap();
+    assert_eq!(app.run_jobs().await, 2);
+    assert_eq!(count(&app, "select count(*) from jobs").await, 0);
+    assert_eq!(places_of(&app, &["ana@nowhere".to_owned()]).await, NONE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_accounts_go_once_each() {
+    let app = TestApp::new().await;
+    execute(
+        &app,
+        "insert into accounts (id, email, email_key, display_name, password_hash, status, email_verified_at, erase_at, \
+         created_at, updated_at) select gen_random_uuid(), n || '@x.example', n || '@x.example', 'n', 'n', 'CLOSED', now(), \
+         now() - interval '1 hour', now(), now() from generate_series(1, 250) n",
+    )
+    .await;
+    let (_, mails) = with_mails(&app, an_hour_strikes(&app)).await;
+    assert_eq!(count(&app, "select count(*) from accounts").await, 0);
+    let mut told: Vec<_> = mails.into_iter().map(|mail| mail.to).collect();
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!(told.len(), 250);
+}
