@@ -16,6 +16,8 @@ pub const ADDRESS_CHANGE: TimeDelta = TimeDelta::hours(24);
 pub const ADDRESS_UNDO: TimeDelta = TimeDelta::days(7);
 /// How long a second factor that was begun can be confirmed.
 pub const PENDING_FACTOR: TimeDelta = TimeDelta::hours(1);
+/// How old a second factor is that whoever takes back a change of address is not asked for.
+pub const NEW_FACTOR: TimeDelta = TimeDelta::days(7);
 pub const SECOND_STEP: TimeDelta = TimeDelta::minutes(5);
 pub const TRUSTED_DEVICE: TimeDelta = TimeDelta::days(30);
 pub const UNVERIFIED_ACCOUNT: TimeDelta = TimeDelta::days(7);

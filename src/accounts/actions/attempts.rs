@@ -9,8 +9,10 @@ use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::{self, AccountMail};
 use crate::accounts::lifetimes::ATTEMPTS;
+use crate::accounts::model::Account;
 use crate::accounts::store::{self, Hash};
 use crate::accounts::{Accounts, SessionId};
+use crate::audit::{self, Event};
 use crate::db;
 
 /// What lets somebody try although an address is locked.
@@ -160,10 +162,15 @@ impl Accounts {
     pub(in crate::accounts) async fn failed_by_code(
         &self,
         attempt: &Attempt,
-        email_key: &str,
+        account: &Account,
+        event: &'static str,
         client: &Client,
     ) -> Result<(), Fault> {
-        self.tell_of_lock(attempt, email_key, true, client).await
+        // Nobody was shown to be its owner.
+        let event = Event::new(event, &client.by(None), self.app.clock.now()).about(account.id);
+        db::apart(audit::record_alone(&self.app.db, event)).await?;
+        self.tell_of_lock(attempt, &account.email_key, true, client)
+            .await
     }
 
     async fn tell_of_lock(

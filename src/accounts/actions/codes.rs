@@ -8,10 +8,10 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::sign_in::Compared;
+use super::two_factor::tell;
 use crate::accounts::Accounts;
 use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
-use crate::accounts::jobs::{self, AccountMail};
 use crate::accounts::mails::FactorChange;
 use crate::accounts::model::{Account, AccountId};
 use crate::accounts::store::{self, Factor, Hash};
@@ -56,9 +56,9 @@ impl Accounts {
         match self.unless_ours(attempt, judged).await? {
             Some(given) => Ok(compared.with_code(given, field)),
             None => {
-                let email_key = &compared.account.email_key;
-                self.failed_by_code(attempt, email_key, compared.client)
-                    .await?;
+                let (account, client) = (&compared.account, compared.client);
+                let event = "second_factor.failed";
+                self.failed_by_code(attempt, account, event, client).await?;
                 Err(wrong_code().of(field).into())
             }
         }
@@ -138,12 +138,8 @@ pub(super) async fn spend(
             let Some(left) = store::spend_recovery_code(tx, account.id, *code).await? else {
                 return Ok(false);
             };
-            let mail = AccountMail::SecondFactor {
-                account: account.id,
-                change: FactorChange::CodeUsed { left },
-                what: client.circumstances(now),
-            };
-            jobs::mail(tx, &mail, client).await?;
+            let (id, change) = (account.id, FactorChange::CodeUsed { left });
+            tell(tx, id, change, Some(id), client, now).await?;
             Ok(true)
         }
     }

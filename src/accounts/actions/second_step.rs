@@ -12,7 +12,12 @@ use crate::accounts::model::Account;
 use crate::accounts::secret::{self, Device};
 use crate::accounts::store::{self, SecondStep};
 use crate::accounts::{Accounts, lifetimes, quotas};
+use crate::audit::{self, Event};
 use crate::db::Tx;
+
+/// Of the trail.
+const ASKED: &str = "login.second_factor_asked";
+const FAILED: &str = "login.second_factor_failed";
 
 /// What is given in it.
 pub struct Completion {
@@ -35,6 +40,7 @@ impl Accounts {
         account: &Account,
         device: Option<Uuid>,
         input: &SignIn,
+        client: &Client,
     ) -> Result<SecretString, Fault> {
         let now = self.app.clock.now();
         let token = secret::SecondStep::random();
@@ -46,6 +52,8 @@ impl Accounts {
         };
         let expires_at = now + lifetimes::SECOND_STEP;
         store::add_second_step(tx, step, account.id, token.hash(), expires_at, now).await?;
+        let event = Event::new(ASKED, &client.by(None), now).about(account.id);
+        audit::record(tx, event).await?;
         Ok(token.text())
     }
 
@@ -79,7 +87,7 @@ impl Accounts {
         client: &Client,
     ) -> Result<SignedIn, Fault> {
         let Some(given) = self.right_code(account.id, &input.code).await? else {
-            self.failed_by_code(attempt, &account.email_key, client)
+            self.failed_by_code(attempt, account, FAILED, client)
                 .await?;
             return Err(wrong_code().of("code").into());
         };
@@ -97,7 +105,7 @@ impl Accounts {
         }
         if !spend(&mut tx, &account, &given, client, now).await? {
             tx.rollback().await?;
-            self.failed_by_code(attempt, &account.email_key, client)
+            self.failed_by_code(attempt, &account, FAILED, client)
                 .await?;
             return Err(wrong_code().of("code").into());
         }
@@ -118,7 +126,13 @@ impl Accounts {
             .await?;
         if let Some(device) = device_of(&signed_in).filter(|_| input.trust_device) {
             let until = now + lifetimes::TRUSTED_DEVICE;
-            store::trust_device(&mut tx, id, device.hash(), until, now).await?;
+            let trusted = store::trust_device(&mut tx, id, device.hash(), until, now).await?;
+            if let Some(device) = trusted {
+                let event = Event::new("device.trusted", &client.by(id), now)
+                    .about(device)
+                    .concerning(id.0);
+                audit::record(&mut tx, event).await?;
+            }
         }
         tx.commit().await?;
         Ok(signed_in)

@@ -153,7 +153,7 @@ impl Accounts {
         let known = device.as_ref().map(|(_, device)| *device);
         if self.wants_second_step(&mut tx, &account, known).await? {
             let token = self
-                .begin_second_step(&mut tx, &account, known, input)
+                .begin_second_step(&mut tx, &account, known, input, client)
                 .await?;
             tx.commit().await?;
             // No failure, but no end of those before either: whoever has the password could guess codes for ever.

@@ -14,6 +14,7 @@ use crate::accounts::model::{AccountId, Principal, TrustedDeviceId};
 use crate::accounts::secret::RecoveryCode;
 use crate::accounts::two_factor::{Code, OneTimeSecret, as_svg};
 use crate::accounts::{Accounts, lifetimes, quotas, store};
+use crate::audit::{self, Event};
 use crate::db::Tx;
 
 /// A secret that waits to be confirmed, as an authenticator reads it and as a camera does.
@@ -47,6 +48,8 @@ impl Accounts {
             tx.rollback().await?;
             return Err(already_enabled().into());
         }
+        let event = Event::new("two_factor.begun", &client.by(account.id), now).about(account.id);
+        audit::record(&mut tx, event).await?;
         tx.commit().await?;
         Ok(begun)
     }
@@ -122,7 +125,8 @@ impl Accounts {
         store::mark_session(&mut tx, principal.session, account).await?;
         store::distrust_devices(&mut tx, account).await?;
         let codes = new_codes(&mut tx, account).await?;
-        tell(&mut tx, account, FactorChange::Enabled, client, now).await?;
+        let by = Some(account);
+        tell(&mut tx, account, FactorChange::Enabled, by, client, now).await?;
         tx.commit().await?;
         Ok(codes)
     }
@@ -141,7 +145,8 @@ impl Accounts {
             tx.rollback().await?;
             return Err(not_enabled().into());
         }
-        tell(&mut tx, account, FactorChange::Disabled, client, now).await?;
+        let by = Some(account);
+        tell(&mut tx, account, FactorChange::Disabled, by, client, now).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -160,7 +165,8 @@ impl Accounts {
         // Whoever had the old ones may have had a device trusted by one of them.
         store::distrust_devices(&mut tx, account).await?;
         let codes = new_codes(&mut tx, account).await?;
-        tell(&mut tx, account, FactorChange::CodesRenewed, client, now).await?;
+        let by = Some(account);
+        tell(&mut tx, account, FactorChange::CodesRenewed, by, client, now).await?;
         tx.commit().await?;
         Ok(codes)
     }
@@ -199,6 +205,7 @@ impl Accounts {
         &self,
         principal: &Principal,
         device: Option<TrustedDeviceId>,
+        client: &Client,
     ) -> Result<TrustedDeviceId, Fault> {
         let unknown = || {
             Mistake::new(MistakeCode::NotFound, "You trust no such device.").of("trustedDeviceId")
@@ -207,12 +214,16 @@ impl Accounts {
         let now = self.app.clock.now();
         let account = principal.account.id;
         let mut tx = self.app.db.begin().await?;
-        let was_trusted = store::distrust_device(&mut tx, device, account, now).await?;
-        tx.commit().await?;
-        match was_trusted {
-            true => Ok(device),
-            false => Err(unknown().into()),
+        if !store::distrust_device(&mut tx, device, account, now).await? {
+            tx.rollback().await?;
+            return Err(unknown().into());
         }
+        let event = Event::new("device.distrusted", &client.by(account), now)
+            .about(device)
+            .concerning(account.0);
+        audit::record(&mut tx, event).await?;
+        tx.commit().await?;
+        Ok(device)
     }
 
     /// Each costs what a sign-in does.
@@ -239,13 +250,27 @@ pub(super) async fn drop_factor(
     Ok(true)
 }
 
+/// Tells the owner what became of their second factor, and the trail.
 pub(super) async fn tell(
     tx: &mut Tx<'_>,
     account: AccountId,
     change: FactorChange,
+    by: Option<AccountId>,
     client: &Client,
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
+    let (action, left) = match change {
+        FactorChange::Enabled => ("two_factor.enabled", None),
+        FactorChange::Disabled => ("two_factor.disabled", None),
+        FactorChange::CodesRenewed => ("recovery_codes.renewed", None),
+        FactorChange::CodeUsed { left } => ("recovery_code.used", Some(left)),
+    };
+    let event = Event::new(action, &client.by(by), now).about(account);
+    let event = match left {
+        Some(left) => event.detail("left", left),
+        None => event,
+    };
+    audit::record(tx, event).await?;
     let what = client.circumstances(now);
     let mail = AccountMail::SecondFactor {
         account,

@@ -101,11 +101,11 @@ impl Accounts {
         store::end_sessions(tx, account, None, Ending::AddressRestored, now).await?;
         store::forget_devices(tx, account, 0).await?;
         store::void_second_steps(tx, account).await?;
-        // One that was set up since may be theirs, and would keep the owner out. An older one stays on: a mail is no way
-        // around it.
-        let is_new = before.two_factor_at >= Some(token.created_at);
+        // One that was set up since, or shortly before, may be theirs, and would keep the owner out. An older one stays on:
+        // a mail is no way around it.
+        let is_new = before.two_factor_at >= Some(token.created_at - lifetimes::NEW_FACTOR);
         if is_new && two_factor::drop_factor(tx, account, now).await? {
-            two_factor::tell(tx, account, FactorChange::Disabled, client, now).await?;
+            two_factor::tell(tx, account, FactorChange::Disabled, None, client, now).await?;
         }
         if let Some(password) = password {
             store::set_password(tx, account, password.as_str(), now).await?;

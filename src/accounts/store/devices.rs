@@ -79,16 +79,17 @@ pub async fn trust_device(
     token_hash: Hash,
     until: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> Result<usize, Error> {
-    let write = Statement::<()>::new("update known_devices set trusted_at = ")
+) -> Result<Option<TrustedDeviceId>, Error> {
+    let write = Statement::<SqlUuid>::new("update known_devices set trusted_at = ")
         .bind::<Timestamptz, _>(now)
         .text(", trusted_until = ")
         .bind::<Timestamptz, _>(until)
         .text(" where account_id = ")
         .bind::<SqlUuid, _>(account)
         .text(" and token_hash = ")
-        .bind::<Binary, _>(token_hash.to_vec());
-    tx.execute(&write).await
+        .bind::<Binary, _>(token_hash.to_vec())
+        .text(" returning id");
+    tx.first(&write).await
 }
 
 pub async fn is_trusted(

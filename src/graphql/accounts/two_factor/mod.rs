@@ -70,7 +70,8 @@ impl TwoFactorMutation {
                 let operation = operation(ctx)?;
                 let principal = operation.actor().in_session()?;
                 let id: Option<TrustedDeviceId> = input.trusted_device_id.parse().ok();
-                let revoked = operation.accounts.distrust(principal, id).await;
+                let client = &operation.caller.client;
+                let revoked = operation.accounts.distrust(principal, id, client).await;
                 Ok(Some(match mendable(revoked)? {
                     Ok(id) => RevokeTrustedDevicePayload {
                         revoked_id: Some(ID(id.to_string())),

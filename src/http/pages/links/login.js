@@ -1,5 +1,8 @@
 const LOGIN = `mutation Login($input: LoginInput!) {
-  login(input: $input) { credentials { accessToken } errors { code message } }
+  login(input: $input) { credentials { accessToken } twoFactorToken errors { code message } }
+}`;
+const COMPLETE = `mutation CompleteTwoFactor($input: CompleteTwoFactorInput!) {
+  completeTwoFactor(input: $input) { credentials { accessToken } errors { code message path } }
 }`;
 const RESEND = `mutation ResendVerification($input: ResendVerificationInput!) {
   resendVerification(input: $input) { errors { code message } }
@@ -11,7 +14,21 @@ const FORGOTTEN = `mutation RequestPasswordReset($input: RequestPasswordResetInp
 const form = byId('form');
 const email = byId('email');
 const password = byId('password');
+const code = byId('code');
 const resend = byId('resend');
+
+/** What a sign-in goes on with whose password was right, until its code comes; null where a password is to come. */
+let secondStep = null;
+
+/** Asks for what is to come next, and for nothing else. */
+function ask(token) {
+  secondStep = token;
+  for (const input of [email, password]) input.closest('label').hidden = token !== null;
+  byId('forgotten').hidden = token !== null;
+  code.closest('label').hidden = token === null;
+  code.value = '';
+  (token === null ? password : code).focus();
+}
 
 /** Where the console looks for a token. A browser may refuse storage; then it has to be signed in there. */
 function handOver(accessToken) {
@@ -40,13 +57,33 @@ async function mail(mutation) {
 resend.addEventListener('click', () => mail(RESEND));
 byId('forgotten').addEventListener('click', () => mail(FORGOTTEN));
 
+/** Somebody is signed in. */
+function done(credentials) {
+  form.reset();
+  ask(null);
+  if (!credentials) return say(UNREADABLE);
+  if (!handOver(credentials.accessToken)) return say('You could sign in, but this browser keeps nothing for the console.');
+  show('done');
+}
+
+async function complete() {
+  if (!code.value.trim()) return say('The code is missing.', code);
+  const input = { twoFactorToken: secondStep, code: code.value };
+  const { credentials, errors } = await mutate(COMPLETE, input);
+  if (!errors.length) return done(credentials);
+  // Taken too long, or tried too often: from the beginning.
+  if (has(errors, 'INVALID_TOKEN')) ask(null);
+  say(messages(errors), has(errors, 'INVALID_CODE') ? code : undefined);
+}
+
 onSubmit(form, async () => {
   byId('sent').textContent = '';
   resend.hidden = true;
+  if (secondStep !== null) return complete();
   if (!email.value.trim()) return say('The e-mail address is missing.', email);
   if (!password.value) return say('The password is missing.', password);
   const input = { email: email.value.trim(), password: password.value, delivery: 'BODY' };
-  const { credentials, errors } = await mutate(LOGIN, input);
+  const { credentials, twoFactorToken, errors } = await mutate(LOGIN, input);
   if (has(errors, 'CHALLENGE_REQUIRED')) {
     return say('After so many tries the service wants a puzzle solved, which this page can’t do. Wait a while, or use a client.');
   }
@@ -54,10 +91,8 @@ onSubmit(form, async () => {
     resend.hidden = !has(errors, 'UNVERIFIED');
     return say(messages(errors), has(errors, 'INVALID_CREDENTIALS') ? password : undefined);
   }
-  form.reset();
-  if (!credentials) return say(UNREADABLE);
-  if (!handOver(credentials.accessToken)) return say('You could sign in, but this browser keeps nothing for the console.');
-  show('done');
+  if (twoFactorToken) return ask(twoFactorToken);
+  done(credentials);
 });
 
 form.hidden = false;
