@@ -6,6 +6,7 @@ use std::io::{self, BufRead, IsTerminal};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::accounts::{Accounts, Fault, Installation, Role};
+use crate::config::Environment;
 
 /// What is wrong with what was typed, without any of it that is secret.
 #[derive(Debug, thiserror::Error)]
@@ -20,8 +21,9 @@ pub async fn create_admin(
 ) -> anyhow::Result<String> {
     if let Some(account) = accounts.promote(&email, Role::Admin).await.map_err(told)? {
         return Ok(format!(
-            "{} is an administrator now; the password stays as it was.",
-            account.email
+            "{} is an administrator now; the password stays as it was.{}",
+            account.email,
+            what_rights_need(accounts)
         ));
     }
     let installation = Installation {
@@ -32,9 +34,19 @@ pub async fn create_admin(
     };
     let account = accounts.install(installation).await.map_err(told)?;
     Ok(format!(
-        "{} can sign in as an administrator.",
-        account.email
+        "{} can sign in as an administrator.{}",
+        account.email,
+        what_rights_need(accounts)
     ))
+}
+
+fn what_rights_need(accounts: &Accounts) -> &'static str {
+    match accounts.app().config.environment {
+        Environment::Development => "",
+        Environment::Production => {
+            " The rights count once two-factor authentication is set up, by beginTwoFactor and confirmTwoFactor."
+        }
+    }
 }
 
 /// An account of each role, with a new password each time: one that is known to everybody would be an open door.

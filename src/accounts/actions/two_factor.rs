@@ -166,7 +166,15 @@ impl Accounts {
         store::distrust_devices(&mut tx, account).await?;
         let codes = new_codes(&mut tx, account).await?;
         let by = Some(account);
-        tell(&mut tx, account, FactorChange::CodesRenewed, by, client, now).await?;
+        tell(
+            &mut tx,
+            account,
+            FactorChange::CodesRenewed,
+            by,
+            client,
+            now,
+        )
+        .await?;
         tx.commit().await?;
         Ok(codes)
     }

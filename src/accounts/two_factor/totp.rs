@@ -45,11 +45,8 @@ impl OneTimeSecret {
     pub fn step_of(&self, six_digits: &str, at: DateTime<Utc>) -> Option<i64> {
         let totp = self.totp();
         let now = u64::try_from(at.timestamp()).ok()? / STEP;
-        let steps = now.saturating_sub(TOLERANCE)..=now + TOLERANCE;
-        // Each of them is computed, whichever it is.
-        let found = steps
-            .filter(|step| totp.check(six_digits, step * STEP).is_some())
-            .last()?;
+        let mut steps = now.saturating_sub(TOLERANCE)..=now + TOLERANCE;
+        let found = steps.rfind(|step| totp.check(six_digits, step * STEP).is_some())?;
         i64::try_from(found).ok()
     }
 

@@ -13,8 +13,8 @@ const WEB: &str = "https://music.example";
 
 /// What a browser holds, and sends.
 #[derive(Clone, Default)]
-struct Browser {
-    jar: BTreeMap<String, String>,
+pub(super) struct Browser {
+    pub jar: BTreeMap<String, String>,
 }
 
 /// What a page says for itself.
@@ -25,7 +25,7 @@ struct Page<'a> {
 }
 
 impl Browser {
-    fn cookie(&self, name: &str) -> Option<&str> {
+    pub fn cookie(&self, name: &str) -> Option<&str> {
         self.jar.get(name).map(String::as_str)
     }
 
@@ -59,7 +59,7 @@ impl Browser {
     }
 
     /// From one of our pages.
-    async fn call(&mut self, app: &TestApp, mutation: &str, input: Value) -> Answer {
+    pub async fn call(&mut self, app: &TestApp, mutation: &str, input: Value) -> Answer {
         let csrf = self.cookie("__Host-csrf").map(str::to_owned);
         let page = Page {
             origin: Some(OURS),

@@ -12,7 +12,7 @@ const RESEND: &str = "mutation ($input: ResendVerificationInput!) {
     resendVerification(input: $input) { errors { code path } } }";
 
 /// Lets the hour of forgetting come.
-async fn forget(app: &TestApp) {
+pub async fn forget(app: &TestApp) {
     let sql = app.sql().await;
     sql.batch_execute("delete from job_schedules")
         .await

@@ -16,6 +16,7 @@ mod sessions;
 mod sign_in;
 mod timing;
 pub mod tokens;
+mod two_factor;
 mod whole_way;
 
 use chrono::TimeDelta;

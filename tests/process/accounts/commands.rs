@@ -222,8 +222,14 @@ async fn a_demo_in_production_makes_no_accounts() {
     assert!(ran.out.contains("No accounts were made"), "{ran:?}");
     assert!(!ran.out.contains("password is"), "{ran:?}");
     assert_eq!(database.number(COUNT_ACCOUNTS).await, 0);
-    // But an administrator is made there by whoever asks for one.
-    let ran = create("ada@example.org", &settings, PASSWORD);
-    assert_eq!(ran.code, Some(0), "{ran:?}");
+    // But an administrator is made there by whoever asks for one, and told what the rights need.
+    for says in [
+        "ada@example.org can sign in as an administrator. The rights count once two-factor authentication is set up",
+        "ada@example.org is an administrator now; the password stays as it was. The rights count once",
+    ] {
+        let ran = create("ada@example.org", &settings, PASSWORD);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.out.starts_with(says), "{ran:?}");
+    }
     assert_eq!(database.number(COUNT_ACCOUNTS).await, 1);
 }
