@@ -33,6 +33,7 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::config::Config;
+use crate::vault::Sealed;
 use crate::keys::Keys;
 
 /// For whoever judges access tokens without the rest of the service.
@@ -58,6 +59,9 @@ pub use self::reads::{
     accounts_by_ids, locks_of, pending_addresses, recovery_codes_left, session_of,
     sessions_of_accounts, trusted_device_of, trusted_devices_of_accounts, users_by_ids,
 };
+
+/// The columns of accounts that are kept encrypted.
+pub const SEALED: &[Sealed] = &[store::TOTP_SECRET];
 
 /// Whether the lists of breached passwords can be read.
 pub fn check_passwords(config: &Config) -> anyhow::Result<&'static str> {

@@ -66,3 +66,27 @@ async fn tries_at_two_instances_are_counted_together() {
     let locked = first_step(&two, EMAIL, json!({})).await;
     assert_eq!(mistakes(&locked), ["ACCOUNT_LOCKED"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keys_that_secrets_are_sealed_by_may_come_and_go() {
+    let ring = |ids: &[&str]| {
+        let keys = ids.iter().map(|id| format!("{id}:{}", id.repeat(64)));
+        keys.collect::<Vec<_>>().join(",")
+    };
+    let one = TestApp::with(&[("EMPULSE_ENCRYPTION_KEYS", &ring(&["a"]))]).await;
+    let ana = Enabled::new(&one, EMAIL).await;
+    let two = one
+        .instance(&[("EMPULSE_ENCRYPTION_KEYS", &ring(&["b", "a"]))])
+        .await;
+    signed_in(&two, EMAIL, &ana.authenticator.next(&two)).await;
+    // Without the key nobody can tell whether a code is right, and nobody is let in.
+    let three = one
+        .instance(&[("EMPULSE_ENCRYPTION_KEYS", &ring(&["b"]))])
+        .await;
+    let token = step_token(&three, EMAIL).await;
+    let code = ana.authenticator.code_of_step(&three, 1);
+    let input = json!({ "twoFactorToken": token, "code": code });
+    let answer = three.call(None, COMPLETE, input).await;
+    assert_eq!(answer.code(), "INTERNAL");
+    assert_eq!(answer.body["data"], json!({ "completeTwoFactor": null }));
+}
