@@ -20,7 +20,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use biscuit_auth::UnverifiedBiscuit;
 use biscuit_auth::builder::BlockBuilder;
 use chrono::Utc;
-use empulse::accounts::{AccessTokens, AccountId, Claims, Role, SessionId};
+use empulse::accounts::{AccessTokens, AccountId, Claims, MadeFor, Role, SessionId};
 use empulse::keys::Keys;
 use uuid::Uuid;
 
@@ -36,8 +36,7 @@ fn main() -> anyhow::Result<()> {
     let mint = || {
         tokens.mint(&Claims {
             account: AccountId(Uuid::now_v7()),
-            session: SessionId(Uuid::now_v7()),
-            roles: &[Role::Listener],
+            made_for: MadeFor::Session(SessionId(Uuid::now_v7()), &[Role::Listener]),
             expires_at: now + Duration::from_secs(900),
         })
     };

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Accounts;
-use super::access::AccessFault;
+use super::access::{Access, AccessFault};
 use super::fault::Fault;
-use super::model::{AccountId, Principal, Role, Scope, Tier};
-use super::reads::accounts_of_sessions;
+use super::model::{Account, AccountId, Grant, Principal, Role, Scope, Tier};
+use super::reads::holders;
 use crate::config::Environment;
 
 /// Who asks.
@@ -16,6 +16,15 @@ pub enum Actor {
     /// Nobody who has signed in.
     Anonymous,
     SignedIn(Arc<Principal>),
+    /// Somebody by a token that opens less.
+    Limited(Arc<Limited>),
+}
+
+/// Whoever holds an API token, or a token that was narrowed. Of the account, that opens what its scopes say.
+#[derive(Debug, Clone)]
+pub struct Limited {
+    pub account: Arc<Account>,
+    access: Arc<Access>,
 }
 
 /// Why somebody is refused.
@@ -25,45 +34,64 @@ pub enum Refused {
     Unauthenticated,
     /// Somebody is, and may not.
     Forbidden(&'static str),
+    /// There was no time to find out.
+    Unavailable(&'static str),
 }
 
 impl Actor {
     /// The points that this caller's operations may cost in a minute.
     pub fn points_a_minute(&self) -> u64 {
-        match self {
-            Self::Anonymous => 3_000,
-            Self::SignedIn(principal) => match principal.account.tier {
-                Tier::Free => 10_000,
-                Tier::Premium => 50_000,
-            },
+        match self.account().map(|account| account.tier) {
+            None => 3_000,
+            Some(Tier::Free) => 10_000,
+            Some(Tier::Premium) => 50_000,
         }
     }
 
     pub fn account_id(&self) -> Option<AccountId> {
+        self.account().map(|account| account.id)
+    }
+
+    fn account(&self) -> Option<&Arc<Account>> {
         match self {
             Self::Anonymous => None,
-            Self::SignedIn(principal) => Some(principal.account.id),
+            Self::SignedIn(principal) => Some(&principal.account),
+            Self::Limited(limited) => Some(&limited.account),
         }
     }
 
-    /// Somebody who is signed in by whatever token: what is the account's own to see with a scope.
-    pub fn with_scope(&self, scope: Scope) -> Result<&Arc<Principal>, Refused> {
-        let principal = self.signed_in()?;
-        match &principal.scopes {
-            Some(scopes) if !scopes.contains(&scope) => {
-                Err(Refused::Forbidden("This token's scopes do not open this."))
-            }
-            _ => Ok(principal),
+    /// The account of whoever asks, by whatever token that opens a scope: for what is the account's own. What roles
+    /// allow beyond that, `with_role` says.
+    pub fn with_scope(&self, scope: Scope) -> Result<&Arc<Account>, Refused> {
+        self.to_touch(scope, &[])
+    }
+
+    /// The same for what is about one thing, such as an album: `touched` are its id and those of all that it is part of. A
+    /// token may open some things and not others. Where several are touched, each is asked about by itself.
+    pub fn to_touch(&self, scope: Scope, touched: &[String]) -> Result<&Arc<Account>, Refused> {
+        match self {
+            Self::Anonymous => Err(Refused::Unauthenticated),
+            Self::SignedIn(principal) => Ok(&principal.account),
+            Self::Limited(limited) => match limited.access.opens(scope, touched) {
+                Ok(true) => Ok(&limited.account),
+                Err(AccessFault::Unavailable) => {
+                    Err(Refused::Unavailable("a token took too long to judge"))
+                }
+                Ok(false) | Err(_) => {
+                    Err(Refused::Forbidden("This token's scopes do not open this."))
+                }
+            },
         }
     }
 
-    /// Somebody who is signed in by a session's own token: what no narrowed token opens, such as credentials.
+    /// Somebody who is signed in by a session's own token: what no API token and no narrowed one opens, such as
+    /// credentials.
     pub fn in_session(&self) -> Result<&Arc<Principal>, Refused> {
-        let principal = self.signed_in()?;
-        match principal.scopes {
-            None => Ok(principal),
-            Some(_) => Err(Refused::Forbidden(
-                "A narrowed token does not open this; sign in for it.",
+        match self {
+            Self::Anonymous => Err(Refused::Unauthenticated),
+            Self::SignedIn(principal) => Ok(principal),
+            Self::Limited(_) => Err(Refused::Forbidden(
+                "Neither an API token nor a narrowed one opens this; sign in for it.",
             )),
         }
     }
@@ -91,23 +119,16 @@ impl Actor {
             None => Err(Refused::Forbidden("Confirm your address for this.")),
         }
     }
-
-    fn signed_in(&self) -> Result<&Arc<Principal>, Refused> {
-        match self {
-            Self::Anonymous => Err(Refused::Unauthenticated),
-            Self::SignedIn(principal) => Ok(principal),
-        }
-    }
 }
 
 impl Accounts {
-    /// Whom an access token is of. None where it is not believed, or its session is over: that is asked for anew by each
-    /// request, so that it counts at once, on every instance.
+    /// Whose an access token is. None where it is not believed, or what it was given out for is over: that is asked for
+    /// anew by each request, so that it counts at once, on every instance.
     pub async fn authenticate(
         &self,
         token: &str,
         address: Option<IpAddr>,
-    ) -> Result<Option<Arc<Principal>>, Fault> {
+    ) -> Result<Option<Actor>, Fault> {
         let now = self.app.clock.now();
         let access = match self.access.verify(token, now, address) {
             Ok(access) => access,
@@ -117,19 +138,26 @@ impl Accounts {
             }
         };
         let app = Arc::clone(&self.app);
-        let read = async move |sessions| accounts_of_sessions(&app, sessions).await;
-        let found = self.signed_in.load(access.session, read).await?;
+        let read = async move |grants| holders(&app, grants).await;
+        let holder = self.holders.load(access.grant, read).await?;
+        let Some(holder) = holder.filter(|holder| holder.account.id == access.account) else {
+            return Ok(None);
+        };
+        if let Grant::ApiToken(token) = access.grant
+            && !holder.is_noted
+        {
+            self.uses.note(&self.app, token);
+        }
+        let account = holder.account;
+        let Some(session) = access.session() else {
+            return Ok(Some(Actor::Limited(Arc::new(Limited { account, access }))));
+        };
         let needs_none = self.app.config.environment == Environment::Development;
-        Ok(found
-            .filter(|found| found.account.id == access.account)
-            .map(|found| {
-                let has_factor = found.account.two_factor_at.is_some() && found.has_second_factor;
-                Arc::new(Principal {
-                    may_administer: needs_none || has_factor,
-                    account: found.account,
-                    session: access.session,
-                    scopes: access.scopes.clone(),
-                })
-            }))
+        let has_factor = account.two_factor_at.is_some() && holder.has_second_factor;
+        Ok(Some(Actor::SignedIn(Arc::new(Principal {
+            account,
+            session,
+            may_administer: needs_none || has_factor,
+        }))))
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::mails::{Circumstances, FactorChange};
-use super::model::{AccountId, SessionId};
+use super::model::{AccountId, ApiTokenId, SessionId};
 use super::store::{self, Forgotten};
 use super::{Accounts, Client, leaving, lifetimes};
 use crate::db::{Error, Tx};
@@ -86,6 +86,10 @@ pub enum AccountMail {
     ExportReady {
         export: Uuid,
     },
+    ApiTokenMade {
+        token: ApiTokenId,
+        what: Circumstances,
+    },
 }
 
 impl Job for AccountMail {
@@ -142,6 +146,7 @@ impl Accounts {
                 Forgotten::UnverifiedAccounts => lifetimes::UNVERIFIED_ACCOUNT,
                 // Long enough that a token of theirs which comes back is known for what it is.
                 Forgotten::Sessions => lifetimes::REMEMBERED,
+                Forgotten::ApiTokens => lifetimes::ENDED_API_TOKEN,
                 Forgotten::KnownDevices => lifetimes::KNOWN_DEVICE,
                 Forgotten::Failures => lifetimes::FAILURES,
                 Forgotten::PendingFactors => lifetimes::PENDING_FACTOR,

@@ -20,6 +20,13 @@ pub const PENDING_FACTOR: TimeDelta = TimeDelta::hours(1);
 pub const NEW_FACTOR: TimeDelta = TimeDelta::days(7);
 pub const SECOND_STEP: TimeDelta = TimeDelta::minutes(5);
 pub const TRUSTED_DEVICE: TimeDelta = TimeDelta::days(30);
+pub const API_TOKEN: TimeDelta = TimeDelta::days(30);
+/// A year, whichever day it begins on.
+pub const LONGEST_API_TOKEN: TimeDelta = TimeDelta::days(366);
+/// How exactly it is known when an API token was used last.
+pub const NOTED_USE: TimeDelta = TimeDelta::minutes(1);
+/// How long it is known of an API token which has ended that there was one.
+pub const ENDED_API_TOKEN: TimeDelta = TimeDelta::days(30);
 pub const UNVERIFIED_ACCOUNT: TimeDelta = TimeDelta::days(7);
 /// From the day that its owner closes it until it is erased.
 pub const CLOSED_ACCOUNT: TimeDelta = TimeDelta::days(30);
@@ -34,6 +41,8 @@ pub const MOST_DEVICES: i64 = 20;
 /// Codes that may be tried by one token of a second step.
 pub const MOST_TRIES: u32 = 5;
 pub const RECOVERY_CODES: usize = 10;
+/// That go on, at a time.
+pub const MOST_API_TOKENS: i64 = 50;
 
 pub const ATTEMPTS: AttemptRules = AttemptRules {
     before_challenge: 3,

@@ -250,6 +250,20 @@ impl Accounts {
                 }
                 None => return Ok(None),
             },
+            // Also if it is revoked by now: somebody made it who knew the password.
+            AccountMail::ApiTokenMade { token, what } => {
+                match store::api_token_to_tell(&self.app.db, token).await? {
+                    Some((row, account)) => {
+                        let mail = mails::ApiTokenMade {
+                            scopes: row.scopes,
+                            expires: row.expires_at,
+                            what,
+                        };
+                        ("API token made", mail.message(&to(&account), &with))
+                    }
+                    None => return Ok(None),
+                }
+            }
         };
         let message = message?;
         Ok(Some(Wanted { kind, message }))

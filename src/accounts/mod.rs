@@ -28,6 +28,7 @@ mod secret;
 mod store;
 mod together;
 mod two_factor;
+mod uses;
 
 use std::sync::Arc;
 
@@ -37,12 +38,12 @@ use crate::vault::Sealed;
 use crate::keys::Keys;
 
 /// For whoever judges access tokens without the rest of the service.
-pub use self::access::{Access, AccessFault, AccessTokens, Claims, NotMade};
+pub use self::access::{Access, AccessFault, AccessTokens, Claims, MadeFor, NotMade};
 pub use self::actions::{
-    Admitted, BegunFactor, Completion, Credentials, Installation, ProfileChange, RefreshWith,
-    Registration, SignIn, SignedIn,
+    Admitted, AskedApiToken, BegunFactor, Completion, Credentials, Installation, MadeApiToken,
+    ProfileChange, RefreshWith, Registration, SignIn, SignedIn,
 };
-pub use self::actor::{Actor, Refused};
+pub use self::actor::{Actor, Limited, Refused};
 pub use self::challenge::{Offer, Provider};
 pub use self::client::{Client, Cookies, CsrfProof};
 pub use self::email::{EmailAddress, EmailFault};
@@ -50,14 +51,15 @@ pub use self::fault::{Fault, Mistake, MistakeCode};
 pub use self::jobs::register_jobs;
 pub use self::leaving::{Goes, OTHER_TRACES, PERSONAL_TABLES, PersonalTable};
 pub use self::model::{
-    Account, AccountId, MailPurpose, Principal, Role, Scope, Session, SessionId, Status, Tier,
-    TrustedDevice, TrustedDeviceId, User, UserId,
+    Account, AccountId, ApiToken, ApiTokenId, Grant, MailPurpose, Principal, Role, Scope, Session,
+    SessionId, Status, Tier, TrustedDevice, TrustedDeviceId, User, UserId,
 };
 
 pub use self::name::{DisplayName, NameFault};
 pub use self::reads::{
-    accounts_by_ids, locks_of, pending_addresses, recovery_codes_left, session_of,
-    sessions_of_accounts, trusted_device_of, trusted_devices_of_accounts, users_by_ids,
+    accounts_by_ids, api_token_of, api_tokens_of_accounts, locks_of, pending_addresses,
+    recovery_codes_left, session_of, sessions_of_accounts, trusted_device_of,
+    trusted_devices_of_accounts, users_by_ids,
 };
 
 /// The columns of accounts that are kept encrypted.
@@ -81,8 +83,10 @@ pub struct Accounts {
     passwords: password::Passwords,
     keys: Keys,
     access: access::AccessTokens,
-    /// Whom sessions sign in.
-    signed_in: together::Together<SessionId, reads::SignsIn>,
+    /// Whose tokens are.
+    holders: together::Together<Grant, reads::Holder>,
+    /// When API tokens were used.
+    uses: Arc<uses::Uses>,
     challenges: challenge::Challenges,
 }
 
@@ -94,7 +98,8 @@ impl Accounts {
         Ok(Arc::new(Self {
             passwords: password::Passwords::open(config)?,
             access: access::AccessTokens::new(keys.clone(), audience),
-            signed_in: together::Together::default(),
+            holders: together::Together::default(),
+            uses: Arc::default(),
             challenges: challenge::Challenges::open(config, keys.challenge().macs(&[]).collect())?,
             keys,
             app,

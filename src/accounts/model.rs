@@ -1,6 +1,5 @@
 //! The rows and words of accounts.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -13,6 +12,7 @@ typed_id!(AccountId, "account");
 typed_id!(UserId, "user");
 typed_id!(SessionId, "session");
 typed_id!(TrustedDeviceId, "device");
+typed_id!(ApiTokenId, "api_token");
 
 stored_enum!(
     /// What an account may do; it can have several.
@@ -37,7 +37,7 @@ stored_enum!(Status {
 });
 
 stored_enum!(
-    /// What a narrowed token opens.
+    /// What an API token, or a narrowed one, opens.
     Scope {
         AccountRead = "ACCOUNT_READ",
         CatalogueWrite = "CATALOGUE_WRITE",
@@ -175,13 +175,40 @@ pub type TrustedDeviceSql = (
     Timestamptz,
 );
 
-/// Somebody who is signed in: by which session, and how much of its rights the token opens.
+/// What an access token was given out for. Its row decides at each request whether the token still counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Grant {
+    Session(SessionId),
+    ApiToken(ApiTokenId),
+}
+
+/// A token of fewer rights that somebody made for a script or another service.
+#[derive(Debug, Clone, Queryable)]
+pub struct ApiToken {
+    pub id: ApiTokenId,
+    pub account_id: AccountId,
+    pub name: String,
+    pub scopes: Vec<Scope>,
+    pub created_at: DateTime<Utc>,
+    pub last_used_at: Option<DateTime<Utc>>,
+    pub expires_at: DateTime<Utc>,
+}
+
+pub type ApiTokenSql = (
+    Uuid,
+    Uuid,
+    Text,
+    Array<Text>,
+    Timestamptz,
+    Nullable<Timestamptz>,
+    Timestamptz,
+);
+
+/// Somebody who is signed in, by the token that a session was given: it opens all that is theirs.
 #[derive(Debug, Clone)]
 pub struct Principal {
     pub account: Arc<Account>,
     pub session: SessionId,
-    /// None: all that the session may. Some: narrowed by whoever held the token.
-    pub scopes: Option<BTreeSet<Scope>>,
     /// Whether the roles beyond a listener's and an artist's count: in production they need a second factor, by which this
     /// session was begun or in which it was set up.
     pub may_administer: bool,

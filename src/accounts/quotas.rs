@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::fault::Fault;
+use super::model::Tier;
 use crate::app::App;
 use crate::limits::{Decision, Quota};
 
@@ -33,7 +34,18 @@ pub const ADDRESS_CHANGES: Counted = counted("address-changes", 10);
 pub const PASSWORD_CHANGES: Counted = counted("password-changes", 10);
 pub const FACTOR_CHANGES: Counted = counted("second-factor-changes", 10);
 pub const CLOSINGS: Counted = counted("closings", 10);
+const API_TOKENS: Counted = counted("api-tokens", 20);
 pub const MAILS: Counted = counted("mails-of-a-kind", 5);
+
+pub fn api_tokens(tier: Tier) -> Counted {
+    match tier {
+        Tier::Free => API_TOKENS,
+        Tier::Premium => Counted {
+            an_hour: 100,
+            ..API_TOKENS
+        },
+    }
+}
 
 /// Charges one; refused where it does not fit, or where nobody can count.
 pub async fn charge(app: &App, what: Counted, whose: &str) -> Result<(), Fault> {

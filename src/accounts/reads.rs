@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 
 use super::actions::of_address;
 use super::model::{
-    Account, AccountId, Session, SessionId, TrustedDevice, TrustedDeviceId, User, UserId,
+    Account, AccountId, ApiToken, ApiTokenId, Grant, Session, SessionId, TrustedDevice,
+    TrustedDeviceId, User, UserId,
 };
-use super::store;
+use super::{lifetimes, store};
 use crate::app::App;
 use crate::db::Error;
 
@@ -32,31 +33,32 @@ pub async fn users_by_ids(app: &App, ids: &[UserId]) -> Result<HashMap<UserId, A
         .collect())
 }
 
-/// Whom a session signs in.
+/// Whose a token is that still counts.
 #[derive(Debug, Clone)]
-pub(super) struct SignsIn {
+pub(super) struct Holder {
     pub account: Arc<Account>,
+    /// Whether the session was begun by a second factor, or one was set up in it.
     pub has_second_factor: bool,
+    /// Whether it is noted already, about, when the token was used last.
+    pub is_noted: bool,
 }
 
-/// Whom these sign in.
-pub(super) async fn accounts_of_sessions(
+pub(super) async fn holders(
     app: &App,
-    sessions: Vec<SessionId>,
-) -> Result<HashMap<SessionId, SignsIn>, Error> {
+    grants: Vec<Grant>,
+) -> Result<HashMap<Grant, Holder>, Error> {
     let now = app.clock.now();
-    let rows = store::accounts_of_sessions(&app.db, sessions, now).await?;
+    let noted_after = now - lifetimes::NOTED_USE;
+    let rows = store::holders(&app.db, &grants, noted_after, now).await?;
     let found = rows
         .into_iter()
-        .map(|(session, has_second_factor, account)| {
-            let account = Arc::new(account);
-            (
-                session,
-                SignsIn {
-                    account,
-                    has_second_factor,
-                },
-            )
+        .map(|(grant, has_second_factor, is_noted, account)| {
+            let holder = Holder {
+                account: Arc::new(account),
+                has_second_factor,
+                is_noted,
+            };
+            (grant, holder)
         });
     Ok(found.collect())
 }
@@ -123,6 +125,33 @@ pub async fn recovery_codes_left(
 ) -> Result<HashMap<AccountId, i64>, Error> {
     let rows = store::recovery_codes_left(&app.db, accounts).await?;
     Ok(rows.into_iter().collect())
+}
+
+/// Those that go on, made last first.
+pub async fn api_tokens_of_accounts(
+    app: &App,
+    accounts: &[AccountId],
+) -> Result<HashMap<AccountId, Arc<Vec<Arc<ApiToken>>>>, Error> {
+    let now = app.clock.now();
+    let mut found: HashMap<AccountId, Vec<Arc<ApiToken>>> = HashMap::new();
+    for token in store::api_tokens_of_accounts(&app.db, accounts, now).await? {
+        let of_account = found.entry(token.account_id).or_default();
+        of_account.push(Arc::new(token));
+    }
+    Ok(found
+        .into_iter()
+        .map(|(account, tokens)| (account, Arc::new(tokens)))
+        .collect())
+}
+
+pub async fn api_token_of(
+    app: &App,
+    account: AccountId,
+    token: ApiTokenId,
+) -> Result<Option<Arc<ApiToken>>, Error> {
+    let now = app.clock.now();
+    let found = store::api_token(&app.db, account, token, now).await?;
+    Ok(found.map(Arc::new))
 }
 
 pub async fn pending_addresses(

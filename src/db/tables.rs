@@ -113,6 +113,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    api_tokens (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        name -> Text,
+        scopes -> Array<Text>,
+        created_at -> Timestamptz,
+        last_used_at -> Nullable<Timestamptz>,
+        expires_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     known_devices (id) {
         id -> Uuid,
         account_id -> Uuid,
@@ -239,6 +252,7 @@ diesel::table! {
 
 diesel::joinable!(albums -> artists (artist_id));
 diesel::joinable!(data_exports -> accounts (account_id));
+diesel::joinable!(api_tokens -> accounts (account_id));
 diesel::joinable!(known_devices -> accounts (account_id));
 diesel::joinable!(mailed_tokens -> accounts (account_id));
 diesel::joinable!(recovery_codes -> accounts (account_id));

@@ -222,6 +222,7 @@ impl From<accounts::Refused> for ApiError {
         match refused {
             accounts::Refused::Unauthenticated => Self::Unauthenticated("Sign in for this."),
             accounts::Refused::Forbidden(message) => Self::Forbidden(message),
+            accounts::Refused::Unavailable(reason) => Self::unavailable(reason),
         }
     }
 }

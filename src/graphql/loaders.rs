@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::batch::{Batch, Load};
 use super::error::ApiError;
-use crate::accounts::{self, Account, AccountId, Session, TrustedDevice, User, UserId};
+use crate::accounts::{self, Account, AccountId, ApiToken, Session, TrustedDevice, User, UserId};
 use crate::app::App;
 use crate::catalogue::{
     self, Album, AlbumId, AlbumTotals, Artist, ArtistId, ArtistText, Track, TrackId, TrackOrder,
@@ -22,6 +22,7 @@ pub struct Loaders {
     pub sessions_of_accounts: Batch<SessionsOfAccount>,
     pub trusted_devices_of_accounts: Batch<TrustedDevicesOfAccount>,
     pub recovery_codes_left: Batch<RecoveryCodesLeft>,
+    pub api_tokens_of_accounts: Batch<ApiTokensOfAccount>,
     pub pending_addresses: Batch<PendingAddressOfAccount>,
     pub locks: Batch<LockOfAddress>,
     pub artists: Batch<ArtistById>,
@@ -102,6 +103,20 @@ impl Load for RecoveryCodesLeft {
         keys: Vec<Self::Key>,
     ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
         Ok(accounts::recovery_codes_left(app, &keys).await?)
+    }
+}
+
+pub struct ApiTokensOfAccount;
+
+impl Load for ApiTokensOfAccount {
+    type Key = AccountId;
+    type Value = Arc<Vec<Arc<ApiToken>>>;
+
+    async fn load(
+        app: &App,
+        keys: Vec<Self::Key>,
+    ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
+        Ok(accounts::api_tokens_of_accounts(app, &keys).await?)
     }
 }
 

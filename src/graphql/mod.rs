@@ -51,6 +51,7 @@ pub struct Mutation(
     accounts::AccountMutation,
     accounts::TwoFactorMutation,
     accounts::LeavingMutation,
+    accounts::ApiTokenMutation,
 );
 
 type ApiSchema = Schema<Query, Mutation, EmptySubscription>;

@@ -3,12 +3,12 @@
 
 use async_graphql::{Context, ID, Interface, Object};
 
-use super::accounts::{self, Account, Session, TrustedDevice, User};
+use super::accounts::{self, Account, ApiToken, Session, TrustedDevice, User};
 use super::catalogue::{Album, Artist, Track};
 use super::context::{operation, root};
 use super::error::{ApiError, Nullable, nullable};
 use super::page::LARGEST_PAGE;
-use crate::accounts::{AccountId, SessionId, TrustedDeviceId, UserId};
+use crate::accounts::{AccountId, ApiTokenId, SessionId, TrustedDeviceId, UserId};
 use crate::catalogue::{AlbumId, ArtistId, TrackId};
 use crate::db::id::{AnyId, TypedId};
 
@@ -19,6 +19,7 @@ use crate::db::id::{AnyId, TypedId};
 pub enum Node {
     Account(Account),
     Album(Album),
+    ApiToken(ApiToken),
     Artist(Artist),
     Session(Session),
     Track(Track),
@@ -73,6 +74,9 @@ async fn find(ctx: &Context<'_>, id: &str) -> Result<Option<Node>, ApiError> {
         TrustedDeviceId::PREFIX => accounts::trusted_device(ctx, TrustedDeviceId(uuid))
             .await?
             .map(Node::TrustedDevice),
+        ApiTokenId::PREFIX => accounts::api_token(ctx, ApiTokenId(uuid))
+            .await?
+            .map(Node::ApiToken),
         AlbumId::PREFIX => operation
             .load(&operation.loaders.albums, AlbumId(uuid))
             .await?

@@ -75,11 +75,11 @@ pub async fn shown(
     let Some(token) = token else {
         return Ok(Shown::Stale);
     };
-    let principal = accounts
+    let actor = accounts
         .authenticate(token.expose_secret(), client.address)
         .await?;
-    Ok(match principal {
-        Some(principal) => Shown::Actor(Actor::SignedIn(principal)),
+    Ok(match actor {
+        Some(actor) => Shown::Actor(actor),
         None => Shown::Stale,
     })
 }

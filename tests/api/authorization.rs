@@ -7,6 +7,7 @@ use async_graphql_parser::types::{TypeKind, TypeSystemDefinition};
 use chrono::TimeDelta;
 use serde_json::json;
 
+use crate::accounts::api_tokens::{api_token, use_until_noted};
 use crate::accounts::tokens::narrowed;
 use crate::support::data::{Maker, NewTrack};
 use crate::support::{Answer, TestApp};
@@ -30,10 +31,16 @@ enum Caller {
     Reading,
     /// A listener, with one that was narrowed to what has nothing to do with accounts.
     Elsewhere,
+    /// An administrator, with an API token that opens reading the account.
+    ApiReading,
+    /// An administrator, with one that opens what has nothing to do with accounts.
+    ApiElsewhere,
+    /// With one that its holder narrowed until nothing was left.
+    ApiNothing,
 }
 
 impl Caller {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 13] = [
         Self::Anonymous,
         Self::Garbled,
         Self::Expired,
@@ -44,6 +51,9 @@ impl Caller {
         Self::Admin,
         Self::Reading,
         Self::Elsewhere,
+        Self::ApiReading,
+        Self::ApiElsewhere,
+        Self::ApiNothing,
     ];
 
     /// What is read to find out about a token: whether a session goes on, if it is one of ours and in time.
@@ -72,7 +82,7 @@ impl Callers {
             Caller::Garbled => return Some("Bearer x".to_owned()),
             Caller::Empty => return Some(String::new()),
             Caller::Moderator => "LISTENER,MODERATOR",
-            Caller::Admin => "LISTENER,ADMIN",
+            Caller::Admin | Caller::ApiReading | Caller::ApiElsewhere => "LISTENER,ADMIN",
             _ => "LISTENER",
         };
         app.member(&email).await;
@@ -98,6 +108,20 @@ impl Callers {
             Caller::Elsewhere => {
                 let access = app.sign_in(&email).await.access;
                 bearer(narrowed(&access, r#"check if scope("PLAYLISTS_READ")"#))
+            }
+            Caller::ApiReading | Caller::ApiElsewhere | Caller::ApiNothing => {
+                let access = app.sign_in(&email).await.access;
+                let scope = match caller {
+                    Caller::ApiElsewhere => "PLAYLISTS_READ",
+                    _ => "ACCOUNT_READ",
+                };
+                let token = api_token(app, &access, scope).await;
+                // So that none is noted beside the statements that are counted.
+                use_until_noted(app, &token).await;
+                bearer(match caller {
+                    Caller::ApiNothing => narrowed(&token, r#"check if scope("UPLOADS_WRITE")"#),
+                    _ => token,
+                })
             }
             _ => bearer(app.sign_in(&email).await.access),
         }
@@ -131,11 +155,13 @@ struct Row {
 }
 
 /// In the order of the callers: anonymous; garbled, expired, ended, empty; listener, moderator, admin; reading, elsewhere.
+/// An API token gets what a narrowed one does, whatever roles its account has.
 const fn cells(anonymous: Cell, stale: Cell, signed_in: [Cell; 3], narrowed: [Cell; 2]) -> Cells {
     let [listener, moderator, admin] = signed_in;
     let [reading, elsewhere] = narrowed;
     [
-        anonymous, stale, stale, stale, stale, listener, moderator, admin, reading, elsewhere,
+        anonymous, stale, stale, stale, stale, listener, moderator, admin, reading, elsewhere, reading,
+        elsewhere, stale,
     ]
 }
 
@@ -316,6 +342,12 @@ async fn rows(app: &TestApp) -> Vec<Row> {
         ),
         mutation("revokeTrustedDevice", IN_SESSION, r#"trustedDeviceId: "x""#),
         mutation("deleteAccount", IN_SESSION, r#"password: "x""#),
+        mutation(
+            "createApiToken",
+            IN_SESSION,
+            r#"name: "x", scopes: [], password: "x""#,
+        ),
+        mutation("revokeApiToken", IN_SESSION, "apiTokenId: \"x\""),
         // The last one: it ends the session of whoever asks.
         mutation("logout", SIGNING_OUT, r#"refreshToken: "x""#),
     ]

@@ -48,6 +48,7 @@ async fn the_standard_introspection_tells_all_that_is_served() {
         [
             "Account",
             "Album",
+            "ApiToken",
             "Artist",
             "Session",
             "Track",

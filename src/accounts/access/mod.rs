@@ -1,5 +1,5 @@
-//! Access tokens: biscuits that name an account, its session and an end, and that their holder can narrow
-//! (`narrowed.rs`). What a token says is believed only of its first block, which we signed; an authorizer adds what we
+//! Access tokens: biscuits that name an account, what they were given out for (a session, or an API token) and an end, and
+//! that their holder can narrow (`narrowed.rs`). An API token is one that we narrow ourselves, in its first block. What a token says is believed only of its first block, which we signed; an authorizer adds what we
 //! know ourselves, the time and who we are, and nothing that could be meant as a right.
 
 mod narrowed;
@@ -21,8 +21,8 @@ use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use self::narrowed::Narrowed;
-use super::{AccountId, Role, Scope, SessionId};
+use self::narrowed::{Narrowed, Touching};
+use super::{AccountId, ApiTokenId, Grant, Role, Scope, SessionId};
 use crate::keys::Keys;
 
 /// Ours are some 400; the rest is for blocks of the holder's. What is longer is not looked at.
@@ -55,23 +55,54 @@ pub struct AccessTokens {
 #[derive(Debug, Clone)]
 pub struct Claims<'a> {
     pub account: AccountId,
-    pub session: SessionId,
-    /// For those who read tokens elsewhere; here the account's row says it, as roles change before a token ends.
-    pub roles: &'a [Role],
+    pub made_for: MadeFor<'a>,
     /// In whole seconds; what is over is cut off.
     pub expires_at: DateTime<Utc>,
 }
 
-/// What a token that is to be believed says. Whether its session still is one, it can't know.
+/// What a token is made for.
+#[derive(Debug, Clone, Copy)]
+pub enum MadeFor<'a> {
+    /// With roles, for those who read tokens elsewhere; here the account's row says it, as roles change before a token
+    /// ends.
+    Session(SessionId, &'a [Role]),
+    /// With the scopes that it opens.
+    ApiToken(ApiTokenId, &'a [Scope]),
+}
+
+/// What a token that is to be believed says. Whether what it was given out for goes on, it can't know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
     pub account: AccountId,
-    pub session: SessionId,
+    pub grant: Grant,
     pub expires_at: DateTime<Utc>,
-    /// None: all that the session may. Else its holder has narrowed it to these, at least one.
+    /// None: all that a session may. Else it was narrowed to these.
     pub scopes: Option<BTreeSet<Scope>>,
+    /// Where it depends on what is touched: what decides then. Without that it opens its scopes for nothing in
+    /// particular, perhaps none.
+    pub touching: Option<Touching>,
     /// One of each block. Whoever takes back one takes back all that was made by narrowing it.
     pub revocation_ids: Vec<Vec<u8>>,
+}
+
+impl Access {
+    /// The session that it opens all of; none where it opens less.
+    pub fn session(&self) -> Option<SessionId> {
+        match self.grant {
+            Grant::Session(session) if self.scopes.is_none() => Some(session),
+            _ => None,
+        }
+    }
+
+    /// Whether it opens a scope for a thing, named by its id and those of all that it is part of; or for nothing in
+    /// particular.
+    pub fn opens(&self, scope: Scope, touched: &[String]) -> Result<bool, AccessFault> {
+        match (&self.scopes, &self.touching) {
+            (None, _) => Ok(true),
+            (Some(_), Some(touching)) if !touched.is_empty() => touching.opens(scope, touched),
+            (Some(scopes), _) => Ok(scopes.contains(&scope)),
+        }
+    }
 }
 
 /// Why a token is not believed.
@@ -114,11 +145,20 @@ impl AccessTokens {
         let mut block = Biscuit::builder()
             .root_key_id(key.number)
             .fact(fact("user", &[bytes(claims.account.0.as_bytes())]))?
-            .fact(fact("session", &[bytes(claims.session.0.as_bytes())]))?
             .fact(fact("audience", &[string(&self.audience)]))?
             .fact(fact("expires", &[date(claims.expires_at)?]))?;
-        for role in claims.roles {
-            block = block.fact(fact("role", &[string(role.as_str())]))?;
+        match claims.made_for {
+            MadeFor::Session(id, roles) => {
+                block = block.fact(fact("session", &[bytes(id.0.as_bytes())]))?;
+                for role in roles {
+                    block = block.fact(fact("role", &[string(role.as_str())]))?;
+                }
+            }
+            MadeFor::ApiToken(id, scopes) => {
+                block = block
+                    .fact(fact("api_token", &[bytes(id.0.as_bytes())]))?
+                    .check(narrowed::to_scopes(scopes))?;
+            }
         }
         let token = block.build(&key.pair)?;
         Ok(URL_SAFE_NO_PAD.encode(token.to_vec()?))
@@ -142,8 +182,9 @@ impl AccessTokens {
                 Err(AccessFault::Expired)
             };
         }
-        let access = Arc::new(self.judge(&self.parse(token)?, now, address)?);
-        if access.scopes.is_none() {
+        let token = self.parse(token)?;
+        let access = Arc::new(self.judge(&token, now, address)?);
+        if token.block_count() == 1 {
             self.known.insert(hash, access.clone());
         }
         Ok(access)
@@ -176,7 +217,7 @@ impl AccessTokens {
     ) -> Result<Access, AccessFault> {
         let ambient = self.ambient(now).map_err(fault)?;
         let mut authorizer = ambient.clone().build(token).map_err(fault)?;
-        let narrowed = match token.block_count() {
+        let mut narrowed = match token.block_count() {
             1 => None,
             _ => Some(Narrowed::understood(token, &mut authorizer)?),
         };
@@ -187,11 +228,18 @@ impl AccessTokens {
         if now >= access.expires_at {
             return Err(AccessFault::Expired);
         }
+        if narrowed.is_none() && matches!(access.grant, Grant::ApiToken(_)) {
+            narrowed = Some(Narrowed::understood(token, &mut authorizer)?);
+        }
         match narrowed {
             None => {
                 authorizer.authorize().map_err(fault)?;
             }
-            Some(narrowed) => access.scopes = Some(narrowed.scopes(ambient, address)?),
+            Some(narrowed) => {
+                let (scopes, touching) = narrowed.opened(ambient, address)?;
+                access.scopes = Some(scopes);
+                access.touching = touching;
+            }
         }
         access.revocation_ids = token.revocation_identifiers();
         Ok(access)
@@ -211,9 +259,14 @@ impl AccessTokens {
 fn said(
     authorizer: &mut Authorizer,
 ) -> Result<Result<(Access, String), AccessFault>, error::Token> {
-    let facts: Vec<Fact> = authorizer.query(rule!(
-        "said($u, $s, $a, $e) <- user($u), session($s), audience($a), expires($e)"
+    let mut facts: Vec<Fact> = authorizer.query(rule!(
+        "session($u, $g, $a, $e) <- user($u), session($g), audience($a), expires($e)"
     ))?;
+    if facts.is_empty() {
+        facts = authorizer.query(rule!(
+            "api_token($u, $g, $a, $e) <- user($u), api_token($g), audience($a), expires($e)"
+        ))?;
+    }
     // Two would be two of something that a token has one of.
     let Ok([fact]) = <[Fact; 1]>::try_from(facts) else {
         return Ok(Err(AccessFault::Invalid));
@@ -222,10 +275,14 @@ fn said(
 }
 
 fn read(fact: Fact) -> Option<(Access, String)> {
+    let grant: fn(Uuid) -> Grant = match fact.predicate.name.as_str() {
+        "session" => |id| Grant::Session(SessionId(id)),
+        _ => |id| Grant::ApiToken(ApiTokenId(id)),
+    };
     let terms = <[Term; 4]>::try_from(fact.predicate.terms).ok()?;
     let [
         Term::Bytes(account),
-        Term::Bytes(session),
+        Term::Bytes(id),
         Term::Str(audience),
         Term::Date(expires_at),
     ] = terms
@@ -234,9 +291,10 @@ fn read(fact: Fact) -> Option<(Access, String)> {
     };
     let access = Access {
         account: AccountId(Uuid::from_slice(&account).ok()?),
-        session: SessionId(Uuid::from_slice(&session).ok()?),
+        grant: grant(Uuid::from_slice(&id).ok()?),
         expires_at: DateTime::from_timestamp(i64::try_from(expires_at).ok()?, 0)?,
         scopes: None,
+        touching: None,
         revocation_ids: Vec::new(),
     };
     Some((access, audience))

@@ -66,6 +66,7 @@ impl Accounts {
         let erase_at = now + lifetimes::CLOSED_ACCOUNT;
         store::close_account(tx, account.id, erase_at, now).await?;
         store::end_sessions(tx, account.id, None, Ending::Closed, now).await?;
+        store::end_api_tokens(tx, account.id, now).await?;
         store::void_tokens(tx, account.id, MailPurpose::ChangeEmail).await?;
         let mail = AccountMail::Closed {
             account: account.id,

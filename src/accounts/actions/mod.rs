@@ -1,6 +1,7 @@
 //! What can be done with accounts: policy, transaction, write, enqueue. One file an action and what belongs to it.
 
 mod address;
+mod api_tokens;
 mod attempts;
 mod challenge;
 mod codes;
@@ -17,6 +18,7 @@ mod sign_in;
 mod two_factor;
 mod verify;
 
+pub use self::api_tokens::{AskedApiToken, MadeApiToken};
 pub(super) use self::attempts::of_address;
 pub use self::install::Installation;
 pub use self::profile::ProfileChange;

@@ -109,7 +109,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// Whoever knew the old password is out, and so is what they asked for. Links to set a new one go on to count: who reads
+    /// Whoever knew the old password is out, and so is what they made or asked for. Links to set a new one go on to count: who reads
     /// the mail comes before who knows the password.
     async fn set_password(
         &self,
@@ -122,6 +122,7 @@ impl Accounts {
         let now = self.app.clock.now();
         store::set_password(tx, account.id, password_hash, now).await?;
         store::end_sessions(tx, account.id, but, Ending::PasswordChanged, now).await?;
+        store::end_api_tokens(tx, account.id, now).await?;
         store::forget_devices(tx, account.id, 0).await?;
         store::void_second_steps(tx, account.id).await?;
         store::void_tokens(tx, account.id, MailPurpose::ChangeEmail).await?;

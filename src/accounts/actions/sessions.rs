@@ -20,8 +20,8 @@ impl Accounts {
     ) -> Result<bool, Fault> {
         let now = self.app.clock.now();
         let mut sessions = Vec::new();
-        if let Actor::SignedIn(_) = actor {
-            // Whoever was handed a narrowed token does not end the session that it came from.
+        if !matches!(actor, Actor::Anonymous) {
+            // Whoever was handed a narrowed token does not end the session that it came from, and an API token is of none.
             sessions.push(actor.in_session()?.session);
         }
         if let Some(token) = refresh_token

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::attempts::{Attempt, Challenge, Known};
 use super::codes::{Given, spend, wrong_code};
 use super::register::parse_email;
-use crate::accounts::access::Claims;
+use crate::accounts::access::{Claims, MadeFor};
 use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::{self, AccountMail};
@@ -279,8 +279,7 @@ impl Accounts {
             .access
             .mint(&Claims {
                 account: account.id,
-                session,
-                roles: &account.roles,
+                made_for: MadeFor::Session(session, &account.roles),
                 expires_at: access_expires_at,
             })
             .map_err(|error| Fault::Internal(error.to_string()))?;

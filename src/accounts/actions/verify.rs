@@ -77,8 +77,8 @@ impl Accounts {
         Ok(Some(self.passwords.hash(random).await?))
     }
 
-    /// The address is, or stays, the old one. Whoever asked for the change knew the password, so nobody stays signed in, the
-    /// password is nobody's, and no link of theirs counts; links that went out before are the owner's. The way back is
+    /// The address is, or stays, the old one. Whoever asked for the change knew the password, so nobody stays signed in, no
+    /// API token counts, the password is nobody's, and no link of theirs is of use; links that went out before are the owner's. The way back is
     /// mailed to the address.
     async fn undo(
         &self,
@@ -99,6 +99,7 @@ impl Accounts {
         store::void_tokens(tx, account, MailPurpose::ResetPassword).await?;
         store::void_tokens_since(tx, account, MailPurpose::UndoEmail, token.created_at).await?;
         store::end_sessions(tx, account, None, Ending::AddressRestored, now).await?;
+        store::end_api_tokens(tx, account, now).await?;
         store::forget_devices(tx, account, 0).await?;
         store::void_second_steps(tx, account).await?;
         // One that was set up since, or shortly before, may be theirs, and would keep the owner out. An older one stays on:

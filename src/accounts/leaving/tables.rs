@@ -1,7 +1,7 @@
 //! What is kept of people. Each table that holds something of theirs stands here with each of its columns; a test compares
 //! this with the database.
 
-use crate::accounts::model::{AccountId, SessionId, UserId};
+use crate::accounts::model::{AccountId, ApiTokenId, SessionId, UserId};
 use crate::db::id::TypedId;
 
 /// A table with rows that are somebody's, each a `k` in its SQL.
@@ -102,6 +102,24 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
         ],
         ids: &[("id", SessionId::PREFIX), ACCOUNT],
         withheld: &["token_hash", "previous_hash"],
+        goes: Goes::Deleted,
+    },
+    PersonalTable {
+        table: "api_tokens",
+        key: ID,
+        whose: OF_ACCOUNT,
+        shown: &[
+            "id",
+            "account_id",
+            "name",
+            "scopes",
+            "created_at",
+            "last_used_at",
+            "expires_at",
+            "ended_at",
+        ],
+        ids: &[("id", ApiTokenId::PREFIX), ACCOUNT],
+        withheld: &[],
         goes: Goes::Deleted,
     },
     PersonalTable {

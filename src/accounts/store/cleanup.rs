@@ -11,6 +11,7 @@ pub const CLEANUP_BATCH: usize = 1_000;
 pub enum Forgotten {
     UnverifiedAccounts,
     Sessions,
+    ApiTokens,
     KnownDevices,
     MailedTokens,
     SecondSteps,
@@ -20,9 +21,10 @@ pub enum Forgotten {
 }
 
 impl Forgotten {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::UnverifiedAccounts,
         Self::Sessions,
+        Self::ApiTokens,
         Self::KnownDevices,
         Self::MailedTokens,
         Self::SecondSteps,
@@ -40,6 +42,9 @@ pub async fn forget(db: &Db, what: Forgotten, before: DateTime<Utc>) -> Result<u
         ),
         Forgotten::Sessions => Statement::new(
             "delete from sessions where id in (select id from sessions where expires_at < ",
+        ),
+        Forgotten::ApiTokens => Statement::new(
+            "delete from api_tokens where id in (select id from api_tokens where least(ended_at, expires_at) < ",
         ),
         Forgotten::KnownDevices => Statement::new(
             "delete from known_devices where id in (select id from known_devices where last_used_at < ",

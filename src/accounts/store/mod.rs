@@ -2,10 +2,12 @@
 
 mod accounts;
 mod administrators;
+mod api_tokens;
 mod attempts;
 mod cleanup;
 mod devices;
 mod exports;
+mod holders;
 mod leaving;
 mod mailed;
 mod personal;
@@ -15,10 +17,12 @@ mod two_factor;
 
 pub use self::accounts::*;
 pub use self::administrators::*;
+pub use self::api_tokens::*;
 pub use self::attempts::*;
 pub use self::cleanup::*;
 pub use self::devices::*;
 pub use self::exports::*;
+pub use self::holders::*;
 pub use self::leaving::*;
 pub use self::mailed::*;
 pub use self::personal::*;

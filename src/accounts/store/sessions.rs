@@ -106,31 +106,6 @@ pub async fn begin_session(
     })
 }
 
-/// For fewer ids PostgreSQL would plan the read anew each time, which takes longer than the read.
-const PLANNED_ONCE: usize = 16;
-
-/// Whom sessions sign in, and whether a second factor was given: without those that are over, or whose account may not be
-/// used.
-pub async fn accounts_of_sessions(
-    db: &Db,
-    mut ids: Vec<SessionId>,
-    now: DateTime<Utc>,
-) -> Result<Vec<(SessionId, bool, Account)>, Error> {
-    if let [_, .., last] = ids[..] {
-        ids.resize(ids.len().max(PLANNED_ONCE), last);
-    }
-    let read = Statement::<(SqlUuid, Bool, AccountSql)>::new(concat!(
-        "select s.id, s.has_second_factor, ",
-        account_columns!(),
-        " from sessions s join accounts a on a.id = s.account_id where a.status = 'ACTIVE' and s.ended_at is null \
-         and s.expires_at > "
-    ))
-    .bind::<Timestamptz, _>(now)
-    .text(" and s.id")
-    .one_of::<SqlUuid, _>(ids);
-    db.load(Freshness::Current, &read).await
-}
-
 /// What decides about a refresh token that was not the newest.
 #[derive(Debug, Clone, Queryable)]
 pub struct Family {

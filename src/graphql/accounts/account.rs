@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, ScalarType, Value};
 
+use super::api_tokens::ApiToken;
 use super::session::Session;
 use super::trusted_device::TrustedDevice;
 use super::user::User;
-use crate::accounts::{self, Principal, SessionId};
+use crate::accounts::{self, Actor, Principal, Refused, Scope, SessionId};
 use crate::graphql::at_hand::{Asked, AtHand, Show, leaf};
 use crate::graphql::context::operation;
 use crate::graphql::error::{ApiError, Nullable, nullable};
@@ -49,7 +50,7 @@ pub enum AccountStatus {
 pub struct Viewer {
     /// The session that looks, where it is the account's own.
     pub session: Option<SessionId>,
-    /// Whether all of it may be seen, or what a narrowed token opens.
+    /// Whether all of it may be seen, or what a token opens that is not a session's own.
     pub is_whole: bool,
 }
 
@@ -57,7 +58,7 @@ impl From<&Principal> for Viewer {
     fn from(principal: &Principal) -> Self {
         Self {
             session: Some(principal.session),
-            is_whole: principal.scopes.is_none(),
+            is_whole: true,
         }
     }
 }
@@ -69,6 +70,21 @@ pub struct Account {
 }
 
 impl Account {
+    /// The caller's own, as far as their token opens it.
+    pub fn of_caller(actor: &Actor) -> Result<Self, Refused> {
+        let row = actor.with_scope(Scope::AccountRead)?;
+        Ok(match actor.in_session() {
+            Ok(principal) => Self::of(principal),
+            Err(_) => Self {
+                row: Arc::clone(row),
+                viewer: Viewer {
+                    session: None,
+                    is_whole: false,
+                },
+            },
+        })
+    }
+
     /// The caller's own.
     pub fn of(principal: &Principal) -> Self {
         Self {
@@ -148,7 +164,9 @@ impl Account {
     }
 
     async fn recovery_codes_left(&self, ctx: &Context<'_>) -> Result<i32, ApiError> {
-        self.only_whole("A narrowed token does not show the second factor; sign in for it.")?;
+        self.only_whole(
+            "Neither an API token nor a narrowed one shows the second factor; sign in for it.",
+        )?;
         let operation = operation(ctx)?;
         let left = operation
             .load(&operation.loaders.recovery_codes_left, self.row.id)
@@ -157,7 +175,7 @@ impl Account {
     }
 
     async fn sessions(&self, ctx: &Context<'_>) -> Result<Items<Session>, ApiError> {
-        self.only_whole("A narrowed token does not show sessions; sign in for it.")?;
+        self.only_whole("Neither an API token nor a narrowed one shows sessions; sign in for it.")?;
         let operation = operation(ctx)?;
         let sessions = operation
             .load(&operation.loaders.sessions_of_accounts, self.row.id)
@@ -174,13 +192,27 @@ impl Account {
 
     /// Devices that are asked for no second factor.
     async fn trusted_devices(&self, ctx: &Context<'_>) -> Result<Items<TrustedDevice>, ApiError> {
-        self.only_whole("A narrowed token does not show the second factor; sign in for it.")?;
+        self.only_whole(
+            "Neither an API token nor a narrowed one shows the second factor; sign in for it.",
+        )?;
         let operation = operation(ctx)?;
         let devices = operation
             .load(&operation.loaders.trusted_devices_of_accounts, self.row.id)
             .await?;
         let devices = devices.as_deref().map_or(&[][..], Vec::as_slice);
         Ok(devices.iter().cloned().map(TrustedDevice).collect())
+    }
+
+    async fn api_tokens(&self, ctx: &Context<'_>) -> Result<Items<ApiToken>, ApiError> {
+        self.only_whole(
+            "Neither an API token nor a narrowed one shows API tokens; sign in for it.",
+        )?;
+        let operation = operation(ctx)?;
+        let tokens = operation
+            .load(&operation.loaders.api_tokens_of_accounts, self.row.id)
+            .await?;
+        let tokens = tokens.as_deref().map_or(&[][..], Vec::as_slice);
+        Ok(tokens.iter().cloned().map(ApiToken).collect())
     }
 
     /// An address that waits to be confirmed.

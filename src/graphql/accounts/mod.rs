@@ -1,6 +1,7 @@
 //! Accounts as clients see them.
 
 mod account;
+mod api_tokens;
 mod credentials;
 mod leaving;
 mod mistakes;
@@ -14,6 +15,7 @@ mod user;
 
 pub use account::Account;
 pub use leaving::LeavingMutation;
+pub use api_tokens::{ApiToken, ApiTokenMutation, api_token};
 pub use mistakes::UserError;
 pub use mutations::AccountMutation;
 pub use query::AccountQuery;

@@ -1,7 +1,7 @@
 use async_graphql::{Context, Object};
 
 use super::account::Account;
-use crate::accounts::{Actor, Scope};
+use crate::accounts::Actor;
 use crate::graphql::at_hand::One;
 use crate::graphql::context::{operation, root};
 use crate::graphql::error::{Nullable, nullable};
@@ -15,13 +15,9 @@ impl AccountQuery {
     async fn me(&self, ctx: &Context<'_>) -> Nullable<One<Account>> {
         nullable(
             root(ctx, "me", async {
-                let actor = operation(ctx)?.actor();
-                match actor {
+                match operation(ctx)?.actor() {
                     Actor::Anonymous => Ok(None),
-                    Actor::SignedIn(_) => {
-                        let principal = actor.with_scope(Scope::AccountRead)?;
-                        Ok(Some(One(Account::of(principal))))
-                    }
+                    actor => Ok(Some(One(Account::of_caller(actor)?))),
                 }
             })
             .await,

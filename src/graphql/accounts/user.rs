@@ -54,10 +54,10 @@ impl AtHand for User {
 /// An account, if the caller may see it.
 pub async fn account(ctx: &Context<'_>, id: AccountId) -> Result<Option<Account>, ApiError> {
     let operation = operation(ctx)?;
-    if let Ok(principal) = operation.actor().with_scope(accounts::Scope::AccountRead)
-        && principal.account.id == id
+    if let Ok(own) = Account::of_caller(operation.actor())
+        && own.row.id == id
     {
-        return Ok(Some(Account::of(principal)));
+        return Ok(Some(own));
     }
     if operation.actor().with_role(&[Role::Admin]).is_err() {
         return Ok(None);

@@ -36,6 +36,8 @@ pub const MUTATIONS: &[(&str, Kept)] = &[
     ("confirmTwoFactor", SECRET),
     ("regenerateRecoveryCodes", SECRET),
     ("disableTwoFactor", Kept::ForADay),
+    ("createApiToken", SECRET),
+    ("revokeApiToken", Kept::ForADay),
     ("createChallenge", FRESH),
     ("deleteAccount", Kept::ForADay),
 ];

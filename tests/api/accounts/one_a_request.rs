@@ -77,6 +77,7 @@ async fn any_two_sensitive_mutations_are_one_too_many() {
         r#"changePassword(input: { currentPassword: "x", newPassword: "x" }) { errors { code } }"#,
         r#"changeEmail(input: { newEmail: "x", password: "x" }) { errors { code } }"#,
         r#"deleteAccount(input: { password: "x" }) { errors { code } }"#,
+        r#"createApiToken(input: { name: "x", scopes: [], password: "x" }) { errors { code } }"#,
     ];
     for (at, first) in sensitive.iter().enumerate() {
         let second = sensitive[(at + 1) % sensitive.len()];

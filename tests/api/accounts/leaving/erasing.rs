@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::scan::{forms, places_of};
 use super::*;
+use crate::accounts::api_tokens::api_token;
 
 const QUILLAN: &str = "quillan.farthing@example.org";
 const NAME: &str = "Quillan Farthing";
@@ -22,6 +23,7 @@ async fn somebody(app: &TestApp, email: &str, name: &str) -> (Vec<String>, Vec<S
         .await
         .unwrap();
     let session = app.sign_in(email).await;
+    api_token(app, &session.access, "ACCOUNT_READ").await;
     let device = json!({ "deviceToken": session.device });
     login_with(app, email, RIGHT, device).await;
     // An address that waits, and one that can be taken back.
@@ -48,7 +50,7 @@ async fn words_of(app: &TestApp, email: &str, name: &str) -> (Vec<String>, Vec<S
         .unwrap()
         .get(0);
     ids.push(account.parse().unwrap());
-    for table in ["sessions", "known_devices", "mailed_tokens"] {
+    for table in ["sessions", "api_tokens", "known_devices", "mailed_tokens"] {
         let read = format!("select id::text from {table} where account_id = $1::text::uuid");
         let rows = sql.query(&read, &[&account]).await.unwrap();
         assert!(!rows.is_empty(), "{table} holds nothing of them");
@@ -111,6 +113,7 @@ async fn after_thirty_days_no_trace_of_them_is_left() {
     for table in [
         "accounts",
         "sessions",
+        "api_tokens",
         "known_devices",
         "mailed_tokens",
         "sign_in_failures",
