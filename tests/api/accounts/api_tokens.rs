@@ -558,7 +558,7 @@ async fn of_an_account_that_may_not_be_used_none_is_believed() {
     let other = app.instance(&[]).await;
     let session = somebody(&app).await;
     let token = api_token(&app, &session.access, "ACCOUNT_READ").await;
-    for (status, expected) in [("SUSPENDED", false), ("ACTIVE", true), ("CLOSED", false)] {
+    for (status, expected) in [("SUSPENDED", false), ("ACTIVE", true)] {
         execute(&app, &format!("update accounts set status = '{status}'")).await;
         for instance in [&app, &other] {
             assert_eq!(is_believed(instance, &token).await, expected, "{status}");
