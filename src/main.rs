@@ -16,7 +16,7 @@ use empulse::app::{self, App};
 use empulse::config::{self, Command, Config, Environment};
 use empulse::db::migrate;
 use empulse::telemetry::{self, Metrics, Telemetry};
-use empulse::{check, demo, graphql, install, serve};
+use empulse::{audit, check, demo, graphql, install, serve};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -120,6 +120,13 @@ async fn command_in_runtime(command: Command, config: Arc<Config>) -> anyhow::Re
             migrate::run(app.db.source()).await?;
             let accounts = Accounts::open(app)?;
             println!("{}", install::create_admin(&accounts, email, name).await?);
+        }
+        Command::VerifyAudit => {
+            let app = App::open(config, Metrics::detached()).await?;
+            let (mut found, mut progress) = (std::io::stdout(), std::io::stderr());
+            if !audit::verify_command(&app, &mut found, &mut progress).await? {
+                return Ok(ExitCode::FAILURE);
+            }
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::accounts::Accounts;
 use crate::app::App;
+use crate::audit;
 use crate::config::Config;
 use crate::db::migrate;
 use crate::demo;
@@ -54,6 +55,7 @@ pub async fn serve(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result
     let endpoint = http::endpoint(&accounts, &standing)?;
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
+    let (chaining, chained) = (TaskTracker::new(), CancellationToken::new());
 
     if let Some(listener) = metrics {
         let listen = listener.local_addr()?;
@@ -84,6 +86,8 @@ pub async fn serve(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result
         asked = &mut asked => asked,
         ready = &mut ready => match ready? {
             Ok(()) => {
+                let (trail, chained) = (app.clone(), chained.clone());
+                chaining.spawn(async move { audit::keep_chained(&trail.db, chained).await });
                 // Not before: its tables are the migrations' work.
                 if app.config.jobs {
                     let (accounts, stop) = (accounts.clone(), stop.clone());
@@ -115,6 +119,10 @@ pub async fn serve(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result
     {
         tracing::warn!("some mutations did not come to their end in time");
     }
+    // Last, as all of these may have recorded something.
+    chained.cancel();
+    chaining.close();
+    chaining.wait().await;
     app.close().await;
     tracing::info!("stopped");
     served
@@ -133,14 +141,19 @@ pub async fn work(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result<
     };
     let worked = match ready {
         Ok(true) => {
-            let work = worker::run(&accounts, stop.clone());
+            let chained = CancellationToken::new();
+            let work = async {
+                worker::run(&accounts, stop.clone()).await;
+                chained.cancel();
+            };
+            let chaining = audit::keep_chained(&app.db, chained.clone());
             let stops = async {
                 let asked = asked.await;
                 tracing::info!("stopping: jobs that run are finished, new ones are not taken");
                 stop.cancel();
                 asked
             };
-            tokio::join!(work, stops).1
+            tokio::join!(work, chaining, stops).2
         }
         Ok(false) => Ok(()),
         Err(error) => Err(error),

@@ -10,6 +10,8 @@ create table audit_pending (
   -- Whoever acted, if they were known. No foreign key: an account goes, what it did stays.
   actor_id uuid,
   subject_id text collate "C" check (length(subject_id) between 1 and 100),
+  -- Whose account it concerns: with it goes what is personal in it.
+  person_id uuid,
   correlation_id text check (length(correlation_id) between 1 and 64),
   -- JSON, byte for byte as it is hashed.
   details text not null check (octet_length(details) <= 65536 and json_typeof(details::json) = 'object'),
@@ -28,6 +30,7 @@ create table audit_events (
   action text not null,
   actor_id uuid,
   subject_id text collate "C",
+  person_id uuid,
   correlation_id text,
   details text not null,
   origin_commitment bytea check (length(origin_commitment) = 32),

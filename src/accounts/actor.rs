@@ -36,6 +36,8 @@ pub enum Refused {
     Forbidden(&'static str),
     /// There was no time to find out.
     Unavailable(&'static str),
+    /// Somebody is, and is not whom it is for: who looks after the service is to hear of it.
+    NotOfRole(&'static str),
 }
 
 impl Actor {
@@ -100,11 +102,11 @@ impl Actor {
     pub fn with_role(&self, roles: &[Role]) -> Result<&Arc<Principal>, Refused> {
         let principal = self.in_session()?;
         if !roles.iter().any(|role| principal.account.has(*role)) {
-            return Err(Refused::Forbidden("Your roles do not allow this."));
+            return Err(Refused::NotOfRole("Your roles do not allow this."));
         }
         let needs_second_factor = |role: &Role| matches!(role, Role::Moderator | Role::Admin);
         if roles.iter().all(needs_second_factor) && !principal.may_administer {
-            return Err(Refused::Forbidden(
+            return Err(Refused::NotOfRole(
                 "Your role needs two-factor authentication for this: set it up, or sign in with it.",
             ));
         }

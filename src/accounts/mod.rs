@@ -13,6 +13,7 @@ mod characters;
 mod client;
 mod device_name;
 mod email;
+mod events;
 mod fault;
 mod jobs;
 mod leaving;

@@ -35,6 +35,8 @@ pub const PASSWORD_CHANGES: Counted = counted("password-changes", 10);
 pub const FACTOR_CHANGES: Counted = counted("second-factor-changes", 10);
 pub const CLOSINGS: Counted = counted("closings", 10);
 const API_TOKENS: Counted = counted("api-tokens", 20);
+/// Refusals of one account that are told to it, and recorded.
+pub const REFUSALS: Counted = counted("refusals", 60);
 pub const MAILS: Counted = counted("mails-of-a-kind", 5);
 
 pub fn api_tokens(tier: Tier) -> Counted {

@@ -19,6 +19,10 @@ typed_id!(AuditEventId, "audit");
 const LONGEST_TEXT: usize = 2_000;
 const LONGEST_USER_AGENT: usize = 400;
 
+/// What is kept of where an event came from.
+pub(super) const ADDRESS: &str = "ipAddress";
+pub(super) const USER_AGENT: &str = "userAgent";
+
 /// Ids of people: an event about one of them holds what is personal of theirs.
 const PEOPLE: [&str; 2] = ["account", "user"];
 
@@ -35,7 +39,7 @@ pub struct By {
 /// Something that happened. Built up, then [recorded](super::record).
 #[derive(Debug, Clone)]
 pub struct Event {
-    pub(super) id: AuditEventId,
+    id: AuditEventId,
     action: &'static str,
     by: By,
     at: DateTime<Utc>,
@@ -60,14 +64,24 @@ impl Event {
         }
     }
 
+    /// By which it can be asked for, once it is recorded.
+    pub fn id(&self) -> AuditEventId {
+        self.id
+    }
+
     /// What it is about. What is personal in an event about a person is theirs.
     #[must_use]
     pub fn about<I: TypedId + Display>(mut self, id: I) -> Self {
-        self.subject = Some(id.to_string());
+        self = self.called(id.to_string());
         match PEOPLE.contains(&I::PREFIX) {
             true => self.concerning(id.uuid()),
             false => self,
         }
+    }
+
+    pub(super) fn called(mut self, subject: String) -> Self {
+        self.subject = Some(subject);
+        self
     }
 
     /// Whose account it concerns, where it is about something else of theirs.
@@ -104,29 +118,32 @@ impl Event {
             user_agent,
             correlation_id,
         } = self.by;
-        let mut origin = Map::new();
-        if let Some(address) = address {
-            origin.insert("ipAddress".into(), address.to_string().into());
-        }
-        if let Some(user_agent) = user_agent {
-            let kept: String = without_nul(&user_agent).take(LONGEST_USER_AGENT).collect();
-            origin.insert("userAgent".into(), kept.into());
-        }
-        // Who failed to show who they are is taken for whom they tried to be: it is that account's to be erased with.
-        let origin = Personal::of(self.id, Part::Origin, actor.or(self.person), origin);
-        let facts = Personal::of(self.id, Part::Facts, self.person.or(actor), self.facts);
-        let commitment = |part: &Option<Personal>| part.as_ref().map(Personal::commitment);
-        let content = Content {
+        let mut content = Content {
             id: self.id,
             action: self.action.to_owned(),
             actor,
             subject: self.subject,
+            person: self.person,
             correlation_id: correlation_id.filter(|id| !id.is_empty()),
             details: Value::Object(self.details).to_string(),
-            origin: commitment(&origin),
-            facts: commitment(&facts),
+            origin: None,
+            facts: None,
             at: self.at,
         };
+        let mut origin = Map::new();
+        if let Some(address) = address {
+            origin.insert(ADDRESS.into(), address.to_string().into());
+        }
+        if let Some(user_agent) = user_agent {
+            let kept: String = without_nul(&user_agent).take(LONGEST_USER_AGENT).collect();
+            origin.insert(USER_AGENT.into(), kept.into());
+        }
+        let origin = Personal::of(self.id, Part::Origin, content.owner_of_origin(), origin);
+        let facts = Personal::of(self.id, Part::Facts, content.owner_of_facts(), self.facts);
+        let commitment =
+            |part: &Option<Personal>| part.as_ref().map(|part| part.commitment().to_vec());
+        content.origin = commitment(&origin);
+        content.facts = commitment(&facts);
         (content, origin.into_iter().chain(facts).collect())
     }
 }

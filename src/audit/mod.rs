@@ -11,12 +11,28 @@
 //! - Secrets stand in no event, nor anything by which one could be guessed.
 
 mod chain;
+mod command;
+mod erase;
 mod event;
+mod heads;
+mod jobs;
+mod linker;
+mod misfit;
 mod personal;
 mod store;
+mod trail;
+mod verify;
 
+pub use self::command::verify_command;
+pub use self::erase::erase_personal;
 pub use self::event::{AuditEventId, By, Event};
-use crate::db::{Db, Error, Statement, Topic, Tx};
+pub use self::heads::{Head, HeadFault, SignedHead, hex};
+pub use self::jobs::{found_heads, register_jobs};
+pub use self::linker::{keep_chained, link};
+pub use self::misfit::Misfit;
+pub use self::trail::{Recorded, TrailFilter, events_by_ids, trail};
+pub use self::verify::{FoundHead, Report, verify};
+use crate::db::{Db, Error, Statement, Topic, Tx, apart};
 
 /// Records what an action does, as part of its transaction.
 pub async fn record(tx: &mut Tx<'_>, event: Event) -> Result<(), Error> {
@@ -33,9 +49,9 @@ pub async fn record_all(tx: &mut Tx<'_>, events: Vec<Event>) -> Result<(), Error
     Ok(())
 }
 
-/// Records what has no transaction of its own. It stands once this is done.
+/// Records what has no transaction of its own. It stands once this is done, whatever comes of the work that it belongs to.
 pub async fn record_alone(db: &Db, event: Event) -> Result<(), Error> {
-    db.execute(&store::insertion(vec![event])).await?;
+    apart(db.execute(&store::insertion(vec![event]))).await?;
     db.announce(Topic::Audit);
     Ok(())
 }

@@ -20,6 +20,7 @@ pub enum Command {
     Check,
     Demo { tracks: u32, seed: u64 },
     CreateAdmin { email: String, name: String },
+    VerifyAudit,
 }
 
 impl Command {
@@ -43,6 +44,7 @@ impl Command {
                     name: text("name").unwrap_or_default(),
                 }
             }
+            Some(("audit", _)) => Self::VerifyAudit,
             _ => Self::Serve,
         }
     }
@@ -115,6 +117,13 @@ pub fn command() -> clap::Command {
                                 .help("The name of a new account, as others see it"),
                         ]),
                 ),
+            clap::Command::new("audit")
+                .about("Looks after the audit trail")
+                .subcommand_required(true)
+                .subcommand(clap::Command::new("verify").about(
+                    "Walks the trail's chain and its signed heads, names the first event that does not fit, and exits 1 if \
+                     there is one",
+                )),
         ])
         .args(SETTINGS.iter().map(flag))
 }

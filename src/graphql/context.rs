@@ -100,7 +100,7 @@ pub fn operation<'a, T>(ctx: &ContextBase<'a, T>) -> Result<&'a Operation, ApiEr
 
 /// Resolves a root field: in a span of its own, timed and counted. Boxed, or the future of each root field would be as
 /// large as the largest.
-pub fn root<'a, T>(
+pub fn root<'a, T: Send + 'a>(
     ctx: &'a Context<'_>,
     field: &'static str,
     resolve: impl Future<Output = Result<T, ApiError>> + Send + 'a,
@@ -108,7 +108,12 @@ pub fn root<'a, T>(
     let resolve = resolve.instrument(tracing::debug_span!("resolve", field));
     async move {
         let started = Instant::now();
-        let resolved = resolve.await;
+        let mut resolved = resolve.await;
+        if let Some(refusal) = resolved.as_ref().err().and_then(Refusal::of)
+            && let Err(instead) = told(operation(ctx)?, field, refusal).boxed().await
+        {
+            resolved = Err(instead);
+        }
         let code = resolved.as_ref().err().map_or("OK", ApiError::code);
         operation(ctx)?
             .app
@@ -117,4 +122,43 @@ pub fn root<'a, T>(
         resolved
     }
     .boxed()
+}
+
+/// What is told of a refusal to those who look after the service.
+struct Refusal {
+    action: &'static str,
+    why: &'static str,
+}
+
+impl Refusal {
+    fn of(error: &ApiError) -> Option<Self> {
+        match error {
+            ApiError::NotOfRole(why) => Some(Self {
+                action: "admin.refused",
+                why,
+            }),
+            ApiError::Forbidden(why) => Some(Self {
+                action: "access.refused",
+                why,
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// Puts it on the trail that somebody who is signed in was refused a field. Fails where it does not get there: nobody is
+/// refused unseen.
+async fn told(
+    operation: &Operation,
+    field: &'static str,
+    Refusal { action, why }: Refusal,
+) -> Result<(), ApiError> {
+    let Actor::SignedIn(principal) = operation.actor() else {
+        return Ok(());
+    };
+    let client = &operation.caller.client;
+    let told = operation
+        .accounts
+        .refused(principal, action, field, why, client);
+    Ok(told.await?)
 }

@@ -20,6 +20,7 @@ pub enum List {
     Artists(ArtistOrder),
     AlbumsOfArtist,
     TracksOfAlbum,
+    AuditLog,
 }
 
 /// From year 1 to 9999, in microseconds.
@@ -49,6 +50,7 @@ impl List {
             ),
             Self::AlbumsOfArtist => (0x30, Direction::Descending),
             Self::TracksOfAlbum => (0x40, Direction::Ascending),
+            Self::AuditLog => (0x50, Direction::Descending),
         };
         list | u8::from(direction == Direction::Descending)
     }
@@ -148,7 +150,7 @@ impl List {
                 ArtistOrderField::CreatedAt => matches!(value, SortValue::Time(_)),
                 ArtistOrderField::Name => matches!(value, SortValue::Text(_)),
             },
-            Self::AlbumsOfArtist => matches!(value, SortValue::Time(_)),
+            Self::AlbumsOfArtist | Self::AuditLog => matches!(value, SortValue::Time(_)),
             Self::TracksOfAlbum => matches!(value, SortValue::Number(_)),
         }
     }

@@ -41,6 +41,8 @@ pub enum ApiError {
     #[error("{0}")]
     Forbidden(&'static str),
     #[error("{0}")]
+    NotOfRole(&'static str),
+    #[error("{0}")]
     Csrf(&'static str),
     #[error("{0}")]
     Conflict(&'static str),
@@ -84,7 +86,7 @@ impl ApiError {
             Self::NotTrusted => "OPERATION_NOT_TRUSTED",
             Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
             Self::Unauthenticated(_) => "UNAUTHENTICATED",
-            Self::Forbidden(_) => "FORBIDDEN",
+            Self::Forbidden(_) | Self::NotOfRole(_) => "FORBIDDEN",
             Self::Csrf(_) => "CSRF",
             Self::Conflict(_) => "CONFLICT",
             Self::RateLimited { .. } => "RATE_LIMITED",
@@ -105,7 +107,7 @@ impl ApiError {
             Self::NotTrusted => StatusCode::FORBIDDEN,
             Self::OnlyQueries => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) | Self::Csrf(_) => StatusCode::FORBIDDEN,
+            Self::Forbidden(_) | Self::NotOfRole(_) | Self::Csrf(_) => StatusCode::FORBIDDEN,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::PayloadTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -223,6 +225,7 @@ impl From<accounts::Refused> for ApiError {
             accounts::Refused::Unauthenticated => Self::Unauthenticated("Sign in for this."),
             accounts::Refused::Forbidden(message) => Self::Forbidden(message),
             accounts::Refused::Unavailable(reason) => Self::unavailable(reason),
+            accounts::Refused::NotOfRole(message) => Self::NotOfRole(message),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::audit::ReadEvents;
 use super::batch::{Batch, Load};
 use super::error::ApiError;
 use crate::accounts::{self, Account, AccountId, ApiToken, Session, TrustedDevice, User, UserId};
@@ -17,6 +18,7 @@ use crate::db::keyset::{Slice, Window};
 /// Made anew for each operation: what one caller was shown must not be kept for the next.
 #[derive(Default)]
 pub struct Loaders {
+    pub audit_events: Batch<ReadEvents>,
     pub accounts: Batch<AccountById>,
     pub users: Batch<UserById>,
     pub sessions_of_accounts: Batch<SessionsOfAccount>,

@@ -3,6 +3,7 @@
 mod accounts;
 mod api;
 mod at_hand;
+mod audit;
 mod batch;
 mod catalogue;
 mod context;
@@ -42,6 +43,7 @@ pub struct Query(
     node::NodeQuery,
     accounts::AccountQuery,
     catalogue::CatalogueQuery,
+    audit::AuditQuery,
     rate_limit::RateLimitQuery,
 );
 

@@ -4,11 +4,13 @@
 use async_graphql::{Context, ID, Interface, Object};
 
 use super::accounts::{self, Account, ApiToken, Session, TrustedDevice, User};
+use super::audit::{AuditEvent, audit_event};
 use super::catalogue::{Album, Artist, Track};
 use super::context::{operation, root};
 use super::error::{ApiError, Nullable, nullable};
 use super::page::LARGEST_PAGE;
 use crate::accounts::{AccountId, ApiTokenId, SessionId, TrustedDeviceId, UserId};
+use crate::audit::AuditEventId;
 use crate::catalogue::{AlbumId, ArtistId, TrackId};
 use crate::db::id::{AnyId, TypedId};
 
@@ -21,6 +23,7 @@ pub enum Node {
     Album(Album),
     ApiToken(ApiToken),
     Artist(Artist),
+    AuditEvent(AuditEvent),
     Session(Session),
     Track(Track),
     TrustedDevice(TrustedDevice),
@@ -77,6 +80,9 @@ async fn find(ctx: &Context<'_>, id: &str) -> Result<Option<Node>, ApiError> {
         ApiTokenId::PREFIX => accounts::api_token(ctx, ApiTokenId(uuid))
             .await?
             .map(Node::ApiToken),
+        AuditEventId::PREFIX => audit_event(ctx, AuditEventId(uuid))
+            .await?
+            .map(Node::AuditEvent),
         AlbumId::PREFIX => operation
             .load(&operation.loaders.albums, AlbumId(uuid))
             .await?

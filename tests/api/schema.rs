@@ -50,6 +50,7 @@ async fn the_standard_introspection_tells_all_that_is_served() {
             "Album",
             "ApiToken",
             "Artist",
+            "AuditEvent",
             "Session",
             "Track",
             "TrustedDevice",

@@ -10,6 +10,8 @@ use crate::jobs::{self, Failure, New};
 
 /// By which all else is found: it stands until nothing else does.
 const THE_LAST: &str = "accounts";
+/// The trail deletes it itself, and says that it did: whoever verifies it would miss it else.
+const OF_THE_TRAIL: &str = "audit_personal";
 
 impl Accounts {
     /// Asks for each account whose time has come, unless it was asked for already.
@@ -40,10 +42,12 @@ impl Accounts {
         // While there are rows to tell what else speaks of them.
         jobs::forget_about(&app.db, self.said_of(&account).await?).await?;
         for table in PERSONAL_TABLES {
-            let goes_now = table.goes == Goes::Deleted && table.table != THE_LAST;
+            let goes_now =
+                table.goes == Goes::Deleted && ![OF_THE_TRAIL, THE_LAST].contains(&table.table);
             while goes_now && store::erase_rows(&app.db, table, id).await? > 0 {}
         }
         let mut tx = app.db.begin().await?;
+        audit::erase_personal(&mut tx, id, now).await?;
         let Some(account) = store::erase_account(&mut tx, id, now).await? else {
             tx.rollback().await?;
             return Ok(());
@@ -70,7 +74,7 @@ impl Accounts {
         ];
         for table in PERSONAL_TABLES
             .iter()
-            .filter(|table| table.goes == Goes::Deleted)
+            .filter(|table| table.goes == Goes::Deleted && table.table != OF_THE_TRAIL)
         {
             said.extend(self.keys_of(table, account.id).await?);
         }

@@ -108,7 +108,7 @@ impl Account {
         }
     }
 
-    fn as_user(&self) -> User {
+    pub fn as_user(&self) -> User {
         User {
             row: Arc::new(self.row.as_ref().into()),
             account: Some(self.clone()),

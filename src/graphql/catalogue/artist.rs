@@ -24,7 +24,7 @@ impl Listed for Artist {
         match list {
             List::Artists(order) => order.position(&self.0),
             // Lists of other things.
-            List::Tracks(_) | List::AlbumsOfArtist | List::TracksOfAlbum => {
+            List::Tracks(_) | List::AlbumsOfArtist | List::TracksOfAlbum | List::AuditLog => {
                 catalogue::ArtistOrder::NEWEST.position(&self.0)
             }
         }

@@ -1,12 +1,17 @@
 //! The audit trail: nothing of it can be changed unseen, and what is personal in it can be erased.
 
+mod chaining;
+mod heads;
+mod reading;
 mod recording;
+mod verifying;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use empulse::audit::{By, Event};
+use empulse::audit::{self, By, Event, FoundHead, Head, Report, SignedHead};
 use empulse::db::Db;
+use empulse::keys::Keys;
 use empulse::telemetry::Metrics;
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -44,6 +49,67 @@ impl Bench {
     pub async fn count(&self, sql: &str) -> i64 {
         self.sql().await.query_one(sql, &[]).await.unwrap().get(0)
     }
+
+    /// What only the tables' owner can do.
+    pub async fn tamper(&self, sql: &str) {
+        let tables = ["audit_events", "audit_personal"];
+        let all = |what: &str| {
+            let each = tables.map(|table| format!("alter table {table} {what} trigger user; "));
+            each.concat()
+        };
+        let sql = format!("{}{sql};{}", all("disable"), all("enable"));
+        self.sql().await.batch_execute(&sql).await.unwrap();
+    }
+
+    /// A head of the chain as it is.
+    pub async fn head(&self) -> SignedHead {
+        let sql =
+            "select sequence, encode(hash, 'hex') from audit_events order by sequence desc limit 1";
+        let row = self.sql().await.query_one(sql, &[]).await.unwrap();
+        let head = Head {
+            sequence: row.get(0),
+            hash: row.get(1),
+            count: row.get(0),
+            signed_at: noon(),
+        };
+        SignedHead::sign(&keys("a"), &head).unwrap()
+    }
+
+    pub async fn verify(&self) -> Report {
+        self.verify_with(Vec::new()).await
+    }
+
+    pub async fn verify_with(&self, heads: Vec<FoundHead>) -> Report {
+        audit::verify(&self.db, &keys("a"), heads, |_, _| {})
+            .await
+            .unwrap()
+    }
+
+    /// Says that a test is not run, where it needs what only a server has.
+    pub fn needs_server(&self, test: &str) -> bool {
+        let is_embedded = self.database.source.is_embedded();
+        if is_embedded {
+            eprintln!("not run: {test} (DATABASE_URL is not set)");
+        }
+        is_embedded
+    }
+
+    pub fn database_name(&self) -> String {
+        let url = url::Url::parse(self.database.url.as_deref().unwrap()).unwrap();
+        url.path().trim_start_matches('/').to_owned()
+    }
+}
+
+/// A ring of keys named by letters: the same letter is the same key.
+pub fn keys(letters: &str) -> Keys {
+    let keys = letters.chars().map(|letter| {
+        format!(
+            "key-{letter}:{}",
+            format!("{:02x}", letter as u8).repeat(32)
+        )
+    });
+    let ring = keys.collect::<Vec<_>>().join(",").parse().unwrap();
+    Keys::of(&ring).unwrap()
 }
 
 pub fn noon() -> DateTime<Utc> {

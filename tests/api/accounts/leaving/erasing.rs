@@ -159,7 +159,7 @@ async fn after_thirty_days_no_trace_of_them_is_left() {
     assert_eq!(places_of(&app, &words).await, NONE);
     // What happened stays; of whom, nothing knows any more.
     for place in places_of(&app, &ids).await {
-        let trail = ["actor_id", "subject_id", "details"];
+        let trail = ["actor_id", "subject_id", "person_id", "details"];
         let stays = trail.iter().any(|column| {
             place == format!("audit_pending.{column}") || place == format!("audit_events.{column}")
         });

@@ -1,0 +1,60 @@
+//! Erasing what is personal. What happened stays in the chain; of whom, nobody can tell any more.
+
+use std::fmt::Display;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::event::{By, Event};
+use super::{record, store};
+use crate::db::id::TypedId;
+use crate::db::{Db, Error, Tx};
+
+/// What is personal of somebody was erased. By this a part that was erased is told from one that was made away with.
+pub const ERASED: &str = "personal.erased";
+/// So much is deleted by one statement.
+const AT_ONCE: u32 = 1_000;
+/// What was on its way while an account was erased has come by then.
+const LATE: TimeDelta = TimeDelta::days(1);
+
+/// Deletes what is personal in all events by or about an account, and records that it was. Says how much there was; with
+/// nothing, nothing is recorded, so that it can be done again.
+pub async fn erase_personal<I: TypedId + Display>(
+    tx: &mut Tx<'_>,
+    account: I,
+    at: DateTime<Utc>,
+) -> Result<usize, Error> {
+    erase(tx, account.uuid(), account.to_string(), at).await
+}
+
+async fn erase(
+    tx: &mut Tx<'_>,
+    person: Uuid,
+    called: String,
+    at: DateTime<Utc>,
+) -> Result<usize, Error> {
+    let mut erased = 0;
+    loop {
+        let some = store::erase(tx, person, AT_ONCE).await?;
+        erased += some;
+        if some < AT_ONCE as usize {
+            break;
+        }
+    }
+    if erased > 0 {
+        let event = Event::new(ERASED, &By::default(), at).called(called);
+        let event = event.concerning(person).detail("parts", erased);
+        record(tx, event).await?;
+    }
+    Ok(erased)
+}
+
+/// Somebody may try to sign in to an account in the moment in which it is erased. What came of that is erased as well.
+pub async fn erase_late(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
+    for (person, called) in store::erased_with_more(db, ERASED, now - LATE).await? {
+        let mut tx = db.begin().await?;
+        erase(&mut tx, person, called, now).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,37 @@
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{Text, Timestamptz, Uuid as SqlUuid};
+use uuid::Uuid;
+
+use crate::db::{Db, Error, Freshness, Statement, Tx};
+
+/// Deletes some of what is personal of somebody; how much.
+pub async fn erase(tx: &mut Tx<'_>, whose: Uuid, most: u32) -> Result<usize, Error> {
+    let write = Statement::<()>::new(
+        "delete from audit_personal where (event_id, part) in (select event_id, part from audit_personal where whose = ",
+    )
+    .bind::<SqlUuid, _>(whose)
+    .text(" limit ")
+    .number(most)
+    .text(")");
+    tx.execute(&write).await
+}
+
+/// Some of those of whom all was erased since a time, as an action tells, and of whom there is more now; and what they were
+/// called.
+pub async fn erased_with_more(
+    db: &Db,
+    action: &'static str,
+    since: DateTime<Utc>,
+) -> Result<Vec<(Uuid, String)>, Error> {
+    let read = Statement::<(SqlUuid, Text)>::new(
+        "select distinct e.person_id, e.subject_id from audit_events e where e.action = ",
+    )
+    .bind::<Text, _>(action)
+    .text(" and e.created_at > ")
+    .bind::<Timestamptz, _>(since)
+    .text(
+        " and e.person_id is not null and e.subject_id is not null \
+         and exists (select from audit_personal p where p.whose = e.person_id) limit 1000",
+    );
+    db.load(Freshness::Current, &read).await
+}

@@ -1,0 +1,316 @@
+//! Whether the trail is what it was: walks the chain from its beginning, computes each hash anew, and holds it against the
+//! heads that were signed.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::chain::BEGINNING;
+use super::erase::ERASED;
+use super::event::AuditEventId;
+use super::heads::{Head, HeadFault, SignedHead, hex};
+use super::linker::link;
+use super::misfit::Misfit;
+use super::personal::{Part, commitment};
+use super::store::{self, Chained, Kept};
+use crate::db::{Db, Error};
+use crate::keys::{Keys, SignatureFault};
+
+/// Events that are read at once.
+const BATCH: u32 = 1_000;
+const HASHES: u32 = 10_000;
+
+/// A head as it was found, and where.
+pub struct FoundHead {
+    pub place: String,
+    pub signed: Result<SignedHead, HeadFault>,
+}
+
+/// What was looked at, and what of it does not fit.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// So far the chain fits.
+    pub events: i64,
+    /// Events that are not chained yet.
+    pub waiting: i64,
+    /// Parts that were erased, as the trail itself says.
+    pub erased: u64,
+    /// Heads that are signed by a key of ours and fit.
+    pub heads: usize,
+    /// The last of them.
+    pub last_head: Option<Head>,
+    /// Heads that fit, of which nobody can say any more whether they are ours.
+    pub unknown_heads: usize,
+    pub misfits: Vec<Misfit>,
+}
+
+/// Walks the whole chain. `told` hears how far it is, and how far it goes.
+pub async fn verify(
+    db: &Db,
+    keys: &Keys,
+    found: Vec<FoundHead>,
+    mut told: impl FnMut(i64, i64),
+) -> Result<Report, Error> {
+    let mut report = Report::default();
+    let heads = read_heads(keys, found, &mut report);
+    let mut walk = Walk {
+        report,
+        heads: heads.into_iter().peekable(),
+        last_hash: BEGINNING.to_vec(),
+        fitting: 0,
+        missing: HashMap::new(),
+    };
+    link_if_possible(db).await?;
+    let whole = walk.to_the_end(db, &mut told).await?;
+    // What was erased meanwhile was seen to be gone before the event that says so.
+    let whole = whole && {
+        link_if_possible(db).await?;
+        walk.to_the_end(db, &mut told).await?
+    };
+    let mut report = match whole {
+        true => walk.ends(),
+        false => walk.report,
+    };
+    report.waiting = store::count_pending(db).await?;
+    Ok(report)
+}
+
+/// An auditor may read and no more; then the last events are told of as waiting.
+async fn link_if_possible(db: &Db) -> Result<(), Error> {
+    match link(db).await {
+        Ok(_) | Err(Error::Refused(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+struct ReadHead {
+    place: String,
+    head: Head,
+    /// Else its key is not among ours any more.
+    is_ours: bool,
+}
+
+/// By how far they say that the chain goes.
+fn read_heads(keys: &Keys, found: Vec<FoundHead>, report: &mut Report) -> Vec<ReadHead> {
+    let mut heads = Vec::with_capacity(found.len());
+    for FoundHead { place, signed } in found {
+        let read = signed.and_then(|signed| {
+            let is_ours = match signed.check(keys) {
+                Ok(()) => true,
+                Err(HeadFault::Signature(SignatureFault::UnknownKey(_))) => false,
+                Err(fault) => return Err(fault),
+            };
+            Ok((signed.head()?, is_ours))
+        });
+        match read {
+            Ok((head, is_ours)) if head.count == head.sequence => heads.push(ReadHead {
+                place,
+                head,
+                is_ours,
+            }),
+            Ok(_) => report.misfits.push(Misfit::Head {
+                place,
+                why: HeadFault::Unread,
+            }),
+            Err(why) => report.misfits.push(Misfit::Head { place, why }),
+        }
+    }
+    heads.sort_by_key(|read| read.head.sequence);
+    heads
+}
+
+struct Walk {
+    report: Report,
+    heads: std::iter::Peekable<std::vec::IntoIter<ReadHead>>,
+    last_hash: Vec<u8>,
+    /// How far a head that fits reaches.
+    fitting: i64,
+    /// The first event of each owner's of which a part is gone, as long as no later event says that it was erased.
+    missing: HashMap<Option<Uuid>, (i64, AuditEventId, Part)>,
+}
+
+impl Walk {
+    /// Goes on from where it was; false where something does not fit.
+    async fn to_the_end(
+        &mut self,
+        db: &Db,
+        told: &mut impl FnMut(i64, i64),
+    ) -> Result<bool, Error> {
+        let goes_to = store::head(db).await?.map_or(0, |(sequence, _)| sequence);
+        loop {
+            let batch = store::chained_after(db, self.report.events, BATCH).await?;
+            let is_last = batch.len() < BATCH as usize;
+            for event in batch {
+                if let Err(misfit) = self.take(event) {
+                    let misfit = match misfit {
+                        Misfit::Unlinked {
+                            sequence,
+                            id,
+                            previous,
+                        } => moved(db, sequence, id, previous).await?,
+                        other => other,
+                    };
+                    self.report.misfits.push(misfit);
+                    return Ok(false);
+                }
+            }
+            told(self.report.events, goes_to.max(self.report.events));
+            if is_last {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn take(&mut self, event: Chained) -> Result<(), Misfit> {
+        let Chained {
+            sequence,
+            previous,
+            hash,
+            content,
+            origin,
+            facts,
+        } = event;
+        let (id, next) = (content.id, self.report.events + 1);
+        if sequence != next {
+            return Err(Misfit::Missing {
+                first: next,
+                last: sequence - 1,
+            });
+        }
+        if hash != content.hash(&previous) {
+            return Err(Misfit::Altered { sequence, id });
+        }
+        if previous != self.last_hash {
+            return Err(Misfit::Unlinked {
+                sequence,
+                id,
+                previous,
+            });
+        }
+        for (part, kept, committed, owner) in [
+            (
+                Part::Origin,
+                origin,
+                &content.origin,
+                content.owner_of_origin(),
+            ),
+            (Part::Facts, facts, &content.facts, content.owner_of_facts()),
+        ] {
+            match (committed, kept) {
+                (None, Kept { salt: None, .. }) => {}
+                (None, _) => return Err(Misfit::PersonalAltered { sequence, id, part }),
+                (Some(_), Kept { salt: None, .. }) => {
+                    self.report.erased += 1;
+                    self.missing.entry(owner).or_insert((sequence, id, part));
+                }
+                (
+                    Some(committed),
+                    Kept {
+                        whose,
+                        salt: Some(salt),
+                        content,
+                    },
+                ) => {
+                    let made = commitment(id, part, &salt, content.as_deref().unwrap_or_default());
+                    if *committed != made || whose != owner {
+                        return Err(Misfit::PersonalAltered { sequence, id, part });
+                    }
+                }
+            }
+        }
+        if content.action == ERASED {
+            self.missing.remove(&content.person);
+        }
+        while let Some(read) = self.heads.next_if(|read| read.head.sequence <= sequence) {
+            self.hold_against(read, sequence, &hash)?;
+        }
+        self.last_hash = hash;
+        self.report.events = sequence;
+        Ok(())
+    }
+
+    fn hold_against(&mut self, read: ReadHead, sequence: i64, hash: &[u8]) -> Result<(), Misfit> {
+        let ReadHead {
+            place,
+            head,
+            is_ours,
+        } = read;
+        if head.sequence != sequence || head.hash != hex(hash) {
+            return Err(Misfit::Rewritten {
+                place,
+                head,
+                after: self.fitting,
+            });
+        }
+        match is_ours {
+            true => {
+                self.fitting = sequence;
+                self.report.heads += 1;
+                self.report.last_head = Some(head);
+            }
+            false => self.report.unknown_heads += 1,
+        }
+        Ok(())
+    }
+
+    /// What can be said once all of it was seen.
+    fn ends(mut self) -> Report {
+        let first = self
+            .missing
+            .into_values()
+            .min_by_key(|(sequence, ..)| *sequence);
+        if let Some((sequence, id, part)) = first {
+            self.report
+                .misfits
+                .push(Misfit::PersonalGone { sequence, id, part });
+        }
+        // The one that reaches furthest tells the most.
+        if let Some(ReadHead { place, head, .. }) = self.heads.last() {
+            let last = self.report.events;
+            self.report
+                .misfits
+                .push(Misfit::CutOff { place, head, last });
+        }
+        if self.report.heads == 0 && self.report.unknown_heads > 0 {
+            self.report.misfits.push(Misfit::NoHeadOfOurs);
+        }
+        self.report
+    }
+}
+
+/// An event that says right what it says, and that it comes after another than the one that it stands behind.
+async fn moved(
+    db: &Db,
+    sequence: i64,
+    id: AuditEventId,
+    previous: Vec<u8>,
+) -> Result<Misfit, Error> {
+    if previous == BEGINNING {
+        return Ok(Misfit::Reordered {
+            sequence,
+            id,
+            after: 0,
+        });
+    }
+    let mut seen = 0;
+    loop {
+        let hashes = store::hashes_after(db, seen, HASHES).await?;
+        if let Some((after, _)) = hashes.iter().find(|(_, hash)| *hash == previous) {
+            return Ok(Misfit::Reordered {
+                sequence,
+                id,
+                after: *after,
+            });
+        }
+        match hashes.last() {
+            Some((last, _)) => seen = *last,
+            None => {
+                return Ok(Misfit::Unlinked {
+                    sequence,
+                    id,
+                    previous,
+                });
+            }
+        }
+    }
+}
