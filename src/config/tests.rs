@@ -508,6 +508,9 @@ fn production() -> Vec<(&'static str, String)> {
             format!("redis-cluster://u:{CANARY}@h:6379?node=i:6379"),
         ),
         ("EMPULSE_STORAGE_URL", "s3://bucket/prefix".into()),
+        ("AWS_ACCESS_KEY_ID", CANARY.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", CANARY.to_owned()),
+        ("AWS_SESSION_TOKEN", CANARY.to_owned()),
         ("SMTP_URL", format!("smtp://u:{CANARY}@h:587")),
         (
             "EMPULSE_SIGNING_KEYS",
@@ -590,6 +593,46 @@ fn a_copy_of_the_database_needs_its_original() {
     assert_eq!(
         found,
         ["DATABASE_REPLICA_URL: a copy needs its original; set DATABASE_URL too, or neither"]
+    );
+}
+
+#[test]
+fn parts_of_credentials_come_together() {
+    for (given, other) in [
+        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+        ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
+        ("AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID"),
+    ] {
+        assert_eq!(
+            problems(&[], &[(given, "x")]),
+            [format!(
+                "{given}: it says nothing without {other}; set that too, or neither"
+            )]
+        );
+    }
+    let file = SecretFile::new("aws", b"from-a-file\n");
+    let config = config(&[
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY_FILE", file.path()),
+    ]);
+    let secret = config.aws_secret_access_key.unwrap();
+    assert_eq!(secret.expose_secret(), "from-a-file");
+}
+
+#[test]
+fn aws_own_names_are_taken_as_they_are() {
+    let config = config(&[
+        ("AWS_DEFAULT_REGION", "eu-west-1"),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/run/token"),
+        ("AWS_ALLOW_INVALID_CERTIFICATES", "true"),
+        ("AWS_SKIP_SIGNATURE", "true"),
+    ]);
+    assert_eq!(
+        config.aws,
+        [
+            ("AWS_DEFAULT_REGION", "eu-west-1".to_owned()),
+            ("AWS_WEB_IDENTITY_TOKEN_FILE", "/run/token".to_owned()),
+        ]
     );
 }
 

@@ -251,8 +251,8 @@ fn store(bucket: &str, config: &Config, patience: &Patience) -> anyhow::Result<A
         })
         // Not every provider knows how to delete several at once, and nobody here asks for it.
         .with_disable_bulk_delete(true)
-        .build()?;
-    Ok(store)
+        .build();
+    store.context("nobody can speak to the bucket")
 }
 
 fn endpoint(text: &str) -> anyhow::Result<Url> {

@@ -6,6 +6,7 @@ use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -20,6 +21,8 @@ use super::{Found, Got, Key, StorageError};
 
 /// Bytes that are read from a file at a time.
 const PIECE: usize = 64 << 10;
+/// Older, what is only half written has been left by an instance that was killed: no upload takes as long.
+const LEFT_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// Of a write that meets a deletion beside it.
 const TRIES: u32 = 5;
 
@@ -203,8 +206,43 @@ impl Folder {
             .map_err(io::Error::other)?
             .with_fsync(true);
         let opened = Opened { root, store };
-        Ok(self.0.opened.get_or_init(|| opened).clone())
+        Ok(self
+            .0
+            .opened
+            .get_or_init(|| {
+                let root = opened.root.clone();
+                // Nobody waits for it, and what can't be taken away now can be the next time.
+                tokio::task::spawn_blocking(move || drop(sweep(&root)));
+                opened
+            })
+            .clone())
     }
+}
+
+/// Takes away what was left half written.
+fn sweep(folder: &std::path::Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let about = entry.metadata()?;
+        if about.is_dir() {
+            drop(sweep(&entry.path()));
+            continue;
+        }
+        let name = entry.file_name();
+        let staged = name.to_str().and_then(|name| name.rsplit_once('#'));
+        let is_staged = staged.is_some_and(|(name, number)| {
+            name.parse::<Key>().is_ok() && number.parse::<u32>().is_ok()
+        });
+        let is_left = || {
+            let age = about.modified()?.elapsed().unwrap_or_default();
+            Ok::<_, io::Error>(about.is_file() && age > LEFT_AFTER)
+        };
+        if is_staged && is_left()? {
+            tracing::info!(path = %entry.path().display(), "an unfinished file is taken away");
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// What came of a write; nothing if it is to be tried again.

@@ -26,7 +26,7 @@ impl<T> fmt::Display for Redacted<T> {
 }
 
 /// A field is secret when one of these words stands anywhere in its name.
-const WORDS: [&str; 31] = [
+const WORDS: [&str; 32] = [
     // Whoever reads one of these can act as its owner.
     "password",
     "passwords",
@@ -44,6 +44,8 @@ const WORDS: [&str; 31] = [
     "otp",
     "totp",
     "apikey",
+    // In the address of a stored file, it opens that.
+    "signature",
     // The headers that carry them.
     "authorization",
     "cookie",
@@ -429,6 +431,10 @@ mod tests {
             (
                 "GET /verify?token=abc&next=/home",
                 "GET /verify?token=[redacted]&next=/home",
+            ),
+            (
+                "https://x.y/media/a?name=b&signature=abc and ?X-Amz-Signature=d&x=e",
+                "https://x.y/media/a?name=b&signature=[redacted] and ?X-Amz-Signature=[redacted]&x=e",
             ),
             (
                 "https://x.y/reset-password#token=abc",

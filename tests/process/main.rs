@@ -17,6 +17,7 @@ mod redis;
 mod replica;
 mod secrets;
 mod slow_clients;
+mod storage;
 mod support;
 mod telemetry;
 mod tls;

@@ -98,3 +98,39 @@ async fn one_that_can_not_be_written_to_may_be_mended() {
     storage.ping().await.unwrap();
     storage.put(&key("a"), "a", &octets()).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_instance_left_half_written_is_taken_away_in_time() {
+    let folder = Folder::new();
+    let below = folder.path().join("stored/a");
+    std::fs::create_dir_all(&below).unwrap();
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(25 * 3600);
+    for (name, is_old) in [
+        ("b#1", true),
+        ("c#27", true),
+        ("b#2", false),
+        ("b", true),
+        ("B#1", true),
+        ("b#x", true),
+    ] {
+        let file = std::fs::File::create(below.join(name)).unwrap();
+        if is_old {
+            file.set_modified(old).unwrap();
+        }
+    }
+    let storage = in_folder(&folder);
+    storage.put(&key("d"), "d", &octets()).await.unwrap();
+    let mut left = Vec::new();
+    for _ in 0..100 {
+        left = std::fs::read_dir(&below)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        if left.len() == 4 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(left, ["B#1", "b", "b#2", "b#x"]);
+}
