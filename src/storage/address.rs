@@ -234,7 +234,7 @@ mod tests {
                 &query.replace("expires=19", "expires=99999999999999999919"),
             ),
             (path, &query.replace("signature=", "signature=A")),
-            (path, &query.split("&signature").next().unwrap().to_owned()),
+            (path, query.split("&signature").next().unwrap()),
             (path, &format!("{query}=")),
             ("/media/tracks/1/b.mp3", query),
             ("/media/tracks/1/./a.mp3", query),

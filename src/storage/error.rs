@@ -47,7 +47,7 @@ impl StorageError {
     /// Where nothing but the place itself can be missing.
     pub(super) fn of_write(error: object_store::Error) -> Self {
         match Self::from(error) {
-            Self::NotFound => Self::Refused("there is no such bucket or folder".into()),
+            Self::NotFound => Self::Refused("there is no such bucket or upload".into()),
             other => other,
         }
     }

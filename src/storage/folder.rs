@@ -102,8 +102,12 @@ impl Folder {
         let (store, path) = (self.writable(key).await?, Path::from(key.as_str()));
         let mut tries = 0..TRIES;
         loop {
-            let begun = store.put_multipart(&path).await;
-            if let Some(done) = settled(begun, &mut tries) {
+            // The driver makes it on the thread that asks, folders and all.
+            let (store, path) = (store.clone(), path.clone());
+            let begun = tokio::task::spawn_blocking(move || {
+                tokio::runtime::Handle::current().block_on(store.put_multipart(&path))
+            });
+            if let Some(done) = settled(begun.await?, &mut tries) {
                 return done;
             }
         }

@@ -13,7 +13,7 @@ use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::support::{Folder, run};
+use crate::support::{Folder, Service, has_embedded, run};
 use crate::tls::Certificates;
 
 /// A server that lets in who has the key, over TLS alone; its port.
@@ -124,4 +124,82 @@ async fn a_bucket_is_believed_by_its_certificate_and_lets_in_by_a_key() {
             "{ran:?}"
         );
     }
+}
+
+/// What a process holds in memory, in MiB.
+#[cfg(target_os = "linux")]
+fn held(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1));
+    kib.unwrap().parse::<u64>().unwrap() / 1024
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_any_size_is_sent_in_the_same_memory() {
+    use empulse::clock::Clock;
+    use empulse::config;
+    use empulse::keys::Keys;
+    use empulse::storage::{ContentType, Facts, Key, Shown, Storage};
+    use empulse::telemetry::Metrics;
+
+    if !has_embedded("sending a large file") {
+        return;
+    }
+    const SIZE: u64 = 512 << 20;
+    let folder = Folder::new();
+    let ring = format!("key-a:{}", "61".repeat(32));
+    let service = Service::ready(&folder, &[("EMPULSE_SIGNING_KEYS", &ring)]).await;
+    // Whoever has the same keys and folder can sign for it.
+    let env = [
+        ("EMPULSE_DATA_DIR", folder.at("data")),
+        ("EMPULSE_PUBLIC_URL", format!("http://{}", service.address)),
+        ("EMPULSE_SIGNING_KEYS", ring),
+    ];
+    let env = env.map(|(name, value)| (name.into(), value.into()));
+    let config = config::read(["empulse".into()].into_iter(), env.into_iter());
+    let config = config.unwrap().config;
+    let keys = Keys::open(&config).unwrap();
+    let storage = Storage::open(&config, keys, Metrics::detached(), Clock::default()).unwrap();
+    let key: Key = "large".parse().unwrap();
+    let octets = ContentType::OCTETS;
+    storage
+        .put(&key, "", &Facts::of(octets.clone()))
+        .await
+        .unwrap();
+    let file = std::fs::File::options()
+        .write(true)
+        .open(folder.at("data/files/large"));
+    file.unwrap().set_len(SIZE).unwrap();
+    let shown = Shown::new("large", octets, true);
+    let minutes = std::time::Duration::from_secs(600);
+    let url = storage.signed_address(&key, &shown, minutes).await.unwrap();
+
+    let process = service.process.id();
+    let before = held(process);
+    // Some take their time, and one takes all of it.
+    let mut slow = Vec::new();
+    for _ in 0..8 {
+        let mut answer = service.client().get(url.clone()).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert!(answer.chunk().await.unwrap().is_some());
+        slow.push(answer);
+    }
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let mut answer = client.get(url).send().await.unwrap();
+    let (mut came, mut most) = (0, 0);
+    while let Some(chunk) = answer.chunk().await.unwrap() {
+        came += chunk.len() as u64;
+        if came % (32 << 20) < chunk.len() as u64 {
+            most = most.max(held(process));
+        }
+    }
+    assert_eq!(came, SIZE);
+    assert!(
+        most < before + 64,
+        "{before} MiB before, {most} MiB at most"
+    );
+    drop(slow);
+    service.stops().await;
 }
