@@ -2,7 +2,7 @@
 
 use super::client::Client;
 use super::fault::Fault;
-use super::model::{AccountId, Principal};
+use super::model::AccountId;
 use super::{Accounts, quotas};
 use crate::audit::{self, Event};
 
@@ -21,13 +21,12 @@ impl Accounts {
     /// they could fill the trail else.
     pub async fn refused(
         &self,
-        principal: &Principal,
+        account: AccountId,
         action: &'static str,
         field: &'static str,
         why: &'static str,
         client: &Client,
     ) -> Result<(), Fault> {
-        let account = principal.account.id;
         quotas::charge(&self.app, quotas::REFUSALS, &account.to_string()).await?;
         let event = self.event(action, account, client);
         let event = event.detail("field", field).detail("reason", why);

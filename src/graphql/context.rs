@@ -146,19 +146,19 @@ impl Refusal {
     }
 }
 
-/// Puts it on the trail that somebody who is signed in was refused a field. Fails where it does not get there: nobody is
+/// Puts it on the trail that somebody who is known was refused a field. Fails where it does not get there: nobody is
 /// refused unseen.
 async fn told(
     operation: &Operation,
     field: &'static str,
     Refusal { action, why }: Refusal,
 ) -> Result<(), ApiError> {
-    let Actor::SignedIn(principal) = operation.actor() else {
+    let Some(account) = operation.actor().account_id() else {
         return Ok(());
     };
     let client = &operation.caller.client;
     let told = operation
         .accounts
-        .refused(principal, action, field, why, client);
+        .refused(account, action, field, why, client);
     Ok(told.await?)
 }

@@ -288,7 +288,7 @@ async fn who_reads_is_on_the_trail_and_so_is_who_is_refused() {
         (
             &narrow,
             "access.refused",
-            "A narrowed token does not open this; sign in for it.",
+            "Neither an API token nor a narrowed one opens this; sign in for it.",
             ada.clone(),
         ),
     ] {
