@@ -56,6 +56,7 @@ impl Accounts {
             )
         })?;
         store::end_sessions(&mut tx, account.id, None, Ending::PasswordChanged, now).await?;
+        store::end_api_tokens(&mut tx, account.id, now).await?;
         for purpose in MailPurpose::ALL {
             store::void_tokens(&mut tx, account.id, *purpose).await?;
         }

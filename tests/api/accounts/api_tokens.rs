@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::Parser;
+use empulse::accounts::{Installation, Role};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -531,6 +532,22 @@ async fn who_takes_back_a_change_of_address_ends_them() {
     let token = api_token(&app, &session.access, "ACCOUNT_READ").await;
     assert!(is_believed(&app, &token).await);
     assert_eq!(mistakes(&verify(&app, &undo).await), NONE);
+    assert!(!is_believed(&app, &token).await);
+}
+
+/// As a command does it, whose operator wants nobody else in.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_given_a_password_by_a_command_has_none_of_them() {
+    let app = TestApp::new().await;
+    let session = somebody(&app).await;
+    let token = api_token(&app, &session.access, "ACCOUNT_READ").await;
+    let installation = Installation {
+        email: EMAIL.to_owned(),
+        display_name: "Ana".to_owned(),
+        password: NEW_PASSWORD.to_owned().into(),
+        roles: vec![Role::Admin],
+    };
+    app.accounts.install(installation).await.unwrap();
     assert!(!is_believed(&app, &token).await);
 }
 

@@ -1,6 +1,7 @@
 //! What a second factor keeps somebody from who has the password, or reads the mail.
 
 use super::*;
+use crate::accounts::api_tokens::CREATE as CREATE_API_TOKEN;
 
 async fn change_email(app: &TestApp, access: &str, code: Option<&str>) -> Value {
     let input = json!({ "newEmail": "new@example.org", "password": RIGHT, "code": code });
@@ -174,4 +175,32 @@ async fn of_two_changes_that_race_none_is_made_by_what_counts_no_more() {
         let off = disable(&app, &access, RIGHT, &authenticator.next(&app)).await;
         assert_eq!(mistakes(&off), NONE);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_token_wants_a_code() {
+    let app = TestApp::new().await;
+    let ana = Enabled::new(&app, EMAIL).await;
+    let create = async |code: Option<&str>| {
+        let scopes = ["ACCOUNT_READ"];
+        let input = json!({ "name": "x", "scopes": scopes, "password": RIGHT, "code": code });
+        payload(&app, Some(&ana.access), CREATE_API_TOKEN, input).await
+    };
+    let wrong = ana.authenticator.wrong(&app);
+    for code in [None, Some(""), Some(wrong.as_str())] {
+        let refused = create(code).await;
+        assert_eq!(mistakes(&refused), ["INVALID_CODE code"]);
+        assert_eq!(refused["secret"], Value::Null);
+    }
+    assert_eq!(count(&app, "select count(*) from api_tokens").await, 0);
+    let code = ana.authenticator.next(&app);
+    let (one, two) = tokio::join!(create(Some(&code)), create(Some(&code)));
+    let mut told = [mistakes(&one), mistakes(&two)];
+    told.sort();
+    assert_eq!(told, [vec![], vec!["INVALID_CODE code".to_owned()]]);
+    assert_eq!(count(&app, "select count(*) from api_tokens").await, 1);
+    // A script has no phone: it is let in without.
+    let made = if one["secret"].is_string() { one } else { two };
+    let secret = made["secret"].as_str().unwrap();
+    assert!(is_believed(&app, secret).await);
 }
