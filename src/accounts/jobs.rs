@@ -11,6 +11,7 @@ use super::mails::{Circumstances, FactorChange};
 use super::model::{AccountId, ApiTokenId, SessionId};
 use super::store::{self, Forgotten};
 use super::{Accounts, Client, leaving, lifetimes};
+use crate::audit;
 use crate::db::{Error, Tx};
 use crate::jobs::{Failure, Job, New, Registry};
 
@@ -141,9 +142,9 @@ pub fn register_jobs(registry: &mut Registry, accounts: &Arc<Accounts>) {
 impl Accounts {
     async fn forget(&self) -> Result<(), Failure> {
         let now = self.app.clock.now();
+        while self.forget_unverified(now).await? == store::SOME_UNVERIFIED {}
         for what in Forgotten::ALL {
             let kept_for = match what {
-                Forgotten::UnverifiedAccounts => lifetimes::UNVERIFIED_ACCOUNT,
                 // Long enough that a token of theirs which comes back is known for what it is.
                 Forgotten::Sessions => lifetimes::REMEMBERED,
                 Forgotten::ApiTokens => lifetimes::ENDED_API_TOKEN,
@@ -167,5 +168,17 @@ impl Accounts {
             }
         }
         Ok(())
+    }
+
+    /// Some accounts that nobody confirmed, and what the trail has of whoever began them.
+    async fn forget_unverified(&self, now: DateTime<Utc>) -> Result<usize, Error> {
+        let before = now - lifetimes::UNVERIFIED_ACCOUNT;
+        let mut tx = self.app.db.begin().await?;
+        let forgotten = store::forget_unverified(&mut tx, before).await?;
+        for account in &forgotten {
+            audit::erase_personal(&mut tx, *account, now).await?;
+        }
+        tx.commit().await?;
+        Ok(forgotten.len())
     }
 }

@@ -12,6 +12,7 @@ use crate::accounts::model::MailPurpose;
 use crate::accounts::model::Principal;
 use crate::accounts::store;
 use crate::accounts::{Accounts, lifetimes, quotas};
+use crate::audit;
 
 impl Accounts {
     /// Mails a link to the new address, and tells the old one. What is answered, and what can be seen of it, does not
@@ -65,6 +66,9 @@ impl Accounts {
             what,
         };
         jobs::mail(&mut tx, &told, client).await?;
+        let event = self.event("email.change_requested", account.id, client);
+        let event = event.about(account.id).personal("newEmail", written);
+        audit::record(&mut tx, event).await?;
         tx.commit().await?;
         Ok(())
     }

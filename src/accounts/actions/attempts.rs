@@ -11,7 +11,7 @@ use crate::accounts::jobs::{self, AccountMail};
 use crate::accounts::lifetimes::ATTEMPTS;
 use crate::accounts::model::Account;
 use crate::accounts::store::{self, Hash};
-use crate::accounts::{Accounts, SessionId};
+use crate::accounts::{AccountId, Accounts, SessionId};
 use crate::audit::{self, Event};
 use crate::db;
 
@@ -148,14 +148,18 @@ impl Accounts {
         }
     }
 
-    /// The password was wrong. If that locked the address, whoever has it is told, once.
+    /// It failed, as the event says. If that locked the address, whoever has it is told, once.
     pub(in crate::accounts) async fn failed(
         &self,
         attempt: &Attempt,
         email_key: &str,
+        account: Option<AccountId>,
+        event: Event,
         client: &Client,
     ) -> Result<(), Fault> {
-        self.tell_of_lock(attempt, email_key, false, client).await
+        audit::record_alone(&self.app.db, event).await?;
+        self.tell_of_lock(attempt, email_key, account, false, client)
+            .await
     }
 
     /// The code behind a right password was wrong; likewise, but its owner learns that somebody has the password.
@@ -168,8 +172,9 @@ impl Accounts {
     ) -> Result<(), Fault> {
         // Nobody was shown to be its owner.
         let event = Event::new(event, &client.by(None), self.app.clock.now()).about(account.id);
-        db::apart(audit::record_alone(&self.app.db, event)).await?;
-        self.tell_of_lock(attempt, &account.email_key, true, client)
+        audit::record_alone(&self.app.db, event).await?;
+        let whose = Some(account.id);
+        self.tell_of_lock(attempt, &account.email_key, whose, true, client)
             .await
     }
 
@@ -177,6 +182,7 @@ impl Accounts {
         &self,
         attempt: &Attempt,
         email_key: &str,
+        account: Option<AccountId>,
         knew_password: bool,
         client: &Client,
     ) -> Result<(), Fault> {
@@ -193,6 +199,8 @@ impl Accounts {
                     what: client.circumstances(self.app.clock.now()),
                 };
                 jobs::mail(&mut tx, &mail, client).await?;
+                let locked = self.sign_in_event("login.locked", email_key, account, client);
+                audit::record(&mut tx, locked).await?;
             }
             tx.commit().await
         };

@@ -1,5 +1,6 @@
 //! Accounts that commands make: nobody has to confirm an address to whoever runs the service.
 
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use uuid::Uuid;
 
@@ -10,6 +11,7 @@ use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::model::{Account, AccountId, Ending, MailPurpose, Role};
 use crate::accounts::name::DisplayName;
 use crate::accounts::store::{self, NewAccount};
+use crate::audit::{self, By, Event};
 
 pub struct Installation {
     pub email: String,
@@ -24,7 +26,14 @@ impl Accounts {
     pub async fn promote(&self, email: &str, role: Role) -> Result<Option<Account>, Fault> {
         let email_key = parse_email(email, "email")?.key();
         let now = self.app.clock.now();
-        Ok(store::add_role(&self.app.db, &email_key, role, now).await?)
+        let mut tx = self.app.db.begin().await?;
+        let account = store::add_role(&mut tx, &email_key, role, now).await?;
+        if let Some(account) = &account {
+            let event = by_command("role.changed", account, now);
+            audit::record(&mut tx, event.detail("added", role.as_str())).await?;
+        }
+        tx.commit().await?;
+        Ok(account)
     }
 
     /// Makes an account that can be used at once. One of that address gets this password and these roles beside its own,
@@ -64,7 +73,17 @@ impl Accounts {
         // It may have been set up by whoever had the account before.
         two_factor::drop_factor(&mut tx, account.id, now).await?;
         store::forgive(&mut tx, attempts::of_address(&account.email_key)).await?;
+        audit::record(&mut tx, by_command("account.installed", &account, now)).await?;
         tx.commit().await?;
         Ok(account)
     }
+}
+
+/// By whoever runs the service: nobody is signed in, and nobody asks from anywhere.
+fn by_command(action: &'static str, account: &Account, now: DateTime<Utc>) -> Event {
+    let roles: Vec<_> = account.roles.iter().map(|role| role.as_str()).collect();
+    Event::new(action, &By::default(), now)
+        .about(account.id)
+        .detail("by", "command")
+        .detail("roles", roles)
 }

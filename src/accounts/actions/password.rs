@@ -14,6 +14,7 @@ use crate::accounts::model::{Account, Ending, Principal, SessionId};
 use crate::accounts::secret::Mailed;
 use crate::accounts::store;
 use crate::accounts::{Accounts, lifetimes, quotas};
+use crate::audit;
 use crate::db::Tx;
 
 impl Accounts {
@@ -31,7 +32,9 @@ impl Accounts {
             self.new_mailed_token(MailPurpose::ResetPassword, now + lifetimes::PASSWORD_RESET);
         let token = new.id;
         let mut tx = app.db.begin().await?;
-        store::add_token_by_address(&mut tx, new, &email.key(), false, now).await?;
+        let whose = store::add_token_by_address(&mut tx, new, &email.key(), false, now).await?;
+        let event = self.sign_in_event("password.reset_requested", &email.key(), whose, client);
+        audit::record(&mut tx, event).await?;
         let what = client.circumstances(now);
         jobs::mail(&mut tx, &AccountMail::PasswordReset { token, what }, client).await?;
         tx.commit().await?;
@@ -71,6 +74,8 @@ impl Accounts {
             store::forgive(&mut tx, attempts::of_address(&account.email_key)).await?;
         }
         store::void_tokens(&mut tx, account.id, MailPurpose::ResetPassword).await?;
+        let event = self.event("password.reset", None, client);
+        audit::record(&mut tx, event.about(account.id)).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -105,6 +110,8 @@ impl Accounts {
         let session = Some(principal.session);
         self.set_password(&mut tx, &account, password_hash.as_str(), session, client)
             .await?;
+        let event = self.event("password.changed", account.id, client);
+        audit::record(&mut tx, event.about(account.id)).await?;
         tx.commit().await?;
         Ok(())
     }

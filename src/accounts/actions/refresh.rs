@@ -13,6 +13,7 @@ use crate::accounts::model::{Ending, SessionId};
 use crate::accounts::secret::{Csrf, RefreshToken};
 use crate::accounts::store::{self, Family, Turn};
 use crate::accounts::{Accounts, lifetimes};
+use crate::audit;
 
 /// Where the refresh token came from; what came by cookie goes back by cookie.
 pub enum RefreshWith {
@@ -124,7 +125,10 @@ impl Accounts {
         now: DateTime<Utc>,
     ) -> Result<(), Fault> {
         let mut tx = self.app.db.begin().await?;
-        if store::end_session(&mut tx, session, None, Ending::TokenReused, now).await? {
+        let ended = store::end_session(&mut tx, session, None, Ending::TokenReused, now).await?;
+        if let Some(account) = ended {
+            let event = self.session_event("session.token_reused", None, session, account, client);
+            audit::record(&mut tx, event).await?;
             let what = client.circumstances(now);
             jobs::mail(&mut tx, &AccountMail::TokenReused { session, what }, client).await?;
         }

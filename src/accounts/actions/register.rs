@@ -13,6 +13,7 @@ use crate::accounts::name::DisplayName;
 use crate::accounts::secret::Mailed;
 use crate::accounts::store::{self, NewAccount, NewMailedToken};
 use crate::accounts::{AccountId, Accounts, lifetimes, quotas};
+use crate::audit;
 use crate::db::Tx;
 
 pub struct Registration {
@@ -70,7 +71,14 @@ impl Accounts {
             display_name: name.as_str().to_owned(),
             password_hash: password_hash.as_str().to_owned(),
         };
-        store::open_account(&mut tx, new, now).await?;
+        let opened = store::open_account(&mut tx, new, now).await?;
+        let action = match opened {
+            Some((_, true)) => "account.registered",
+            _ => "registration.repeated",
+        };
+        let whose = opened.map(|(account, _)| account);
+        let event = self.sign_in_event(action, &email.key(), whose, client);
+        audit::record(&mut tx, event).await?;
         // Else a link that was mailed for another password would confirm this one.
         store::void_verifications(&mut tx, &email.key()).await?;
         self.mail_verification(&mut tx, &email.key(), client, now)
@@ -93,8 +101,11 @@ impl Accounts {
         }
         let now = self.app.clock.now();
         let mut tx = self.app.db.begin().await?;
-        self.mail_verification(&mut tx, &email.key(), client, now)
+        let whose = self
+            .mail_verification(&mut tx, &email.key(), client, now)
             .await?;
+        let event = self.sign_in_event("verification.requested", &email.key(), whose, client);
+        audit::record(&mut tx, event).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -115,17 +126,17 @@ impl Accounts {
         email_key: &str,
         client: &Client,
         now: DateTime<Utc>,
-    ) -> Result<(), Fault> {
+    ) -> Result<Option<AccountId>, Fault> {
         let new = self.new_mailed_token(MailPurpose::Verify, now + lifetimes::VERIFICATION);
         let token = new.id;
-        store::add_token_by_address(tx, new, email_key, true, now).await?;
+        let whose = store::add_token_by_address(tx, new, email_key, true, now).await?;
         let mail = AccountMail::Verification {
             token,
             email_key: email_key.to_owned(),
             what: client.circumstances(now),
         };
         jobs::mail(tx, &mail, client).await?;
-        Ok(())
+        Ok(whose)
     }
 
     /// The database gets the hash of a token; what is mailed is derived from its id when the mail is written.

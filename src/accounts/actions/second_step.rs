@@ -111,6 +111,7 @@ impl Accounts {
         }
         if let Err(mistake) = may_sign_in(&account, now) {
             store::forgive(&mut tx, attempt.subject).await?;
+            self.not_admitted(&mut tx, &account, client).await?;
             tx.commit().await?;
             return Err(mistake.into());
         }

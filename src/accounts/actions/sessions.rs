@@ -8,6 +8,7 @@ use crate::accounts::model::{Ending, Principal, SessionId};
 use crate::accounts::secret::RefreshToken;
 use crate::accounts::store;
 use crate::accounts::{Accounts, Actor};
+use crate::audit;
 
 impl Accounts {
     /// Ends whatever session the client shows to be its own: by access token, refresh token or cookie. Whether the cookies
@@ -42,7 +43,12 @@ impl Accounts {
         sessions.dedup();
         for session in sessions {
             let mut tx = self.app.db.begin().await?;
-            store::end_session(&mut tx, session, None, Ending::SignedOut, now).await?;
+            let ended = store::end_session(&mut tx, session, None, Ending::SignedOut, now).await?;
+            if let Some(account) = ended {
+                let event = self.session_event("session.ended", account, session, account, client);
+                let event = event.detail("because", Ending::SignedOut.as_str());
+                audit::record(&mut tx, event).await?;
+            }
             tx.commit().await?;
         }
         Ok(clears_cookies)
@@ -70,19 +76,23 @@ impl Accounts {
         &self,
         principal: &Principal,
         session: Option<SessionId>,
+        client: &Client,
     ) -> Result<SessionId, Fault> {
         let unknown =
             || Mistake::new(MistakeCode::NotFound, "You have no such session.").of("sessionId");
         let session = session.ok_or_else(unknown)?;
         let now = self.app.clock.now();
         let mut tx = self.app.db.begin().await?;
-        let owner = Some(principal.account.id);
-        let ended = store::end_session(&mut tx, session, owner, Ending::Revoked, now).await?;
-        tx.commit().await?;
-        match ended {
-            true => Ok(session),
-            false => Err(unknown().into()),
+        let owner = principal.account.id;
+        let ended = store::end_session(&mut tx, session, Some(owner), Ending::Revoked, now).await?;
+        if ended.is_none() {
+            tx.rollback().await?;
+            return Err(unknown().into());
         }
+        let event = self.session_event("session.revoked", owner, session, owner, client);
+        audit::record(&mut tx, event).await?;
+        tx.commit().await?;
+        Ok(session)
     }
 
     /// Ends every session of the caller, this one excepted unless asked; how many there were.
@@ -90,6 +100,7 @@ impl Accounts {
         &self,
         principal: &Principal,
         include_current: bool,
+        client: &Client,
     ) -> Result<usize, Fault> {
         let now = self.app.clock.now();
         let but = (!include_current).then_some(principal.session);
@@ -98,6 +109,13 @@ impl Accounts {
         // As all do that end several: in differing orders they could wait for each other.
         store::hold_account(&mut tx, account).await?;
         let ended = store::end_sessions(&mut tx, account, but, Ending::Revoked, now).await?;
+        let event = self
+            .event("sessions.revoked", account, client)
+            .about(account);
+        let event = event
+            .detail("ended", ended)
+            .detail("thisOneToo", include_current);
+        audit::record(&mut tx, event).await?;
         tx.commit().await?;
         Ok(ended)
     }

@@ -13,11 +13,12 @@ use crate::accounts::access::{Claims, MadeFor};
 use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::{self, AccountMail};
-use crate::accounts::model::{Account, AccountId, SessionId, Status};
+use crate::accounts::model::{Account, AccountId, Ending, SessionId, Status};
 use crate::accounts::password::{PasswordHash, Verified};
 use crate::accounts::secret::{Csrf, Device, RefreshToken};
 use crate::accounts::store::{self, Beginning, NewSession};
 use crate::accounts::{Accounts, lifetimes, quotas};
+use crate::audit;
 use crate::db::Tx;
 
 pub struct SignIn {
@@ -90,7 +91,10 @@ impl Accounts {
         let device = facts.as_ref().and_then(|(_, _, device)| *device);
         let known = device.map_or(Known::Nobody, Known::Device);
         let challenge = Challenge::Solution(input.challenge.as_deref());
-        let attempt = self.attempt(&email_key, known, challenge, client).await?;
+        let whose = facts.as_ref().map(|(account, _, _)| account.id);
+        let event = |action| self.sign_in_event(action, &email_key, whose, client);
+        let attempt = self.attempt(&email_key, known, challenge, client).await;
+        let attempt = self.unless_kept_out(attempt, event).await?;
         let stored = facts.as_ref();
         let stored = stored.map(|(_, hash, _)| PasswordHash::stored(hash.as_str()));
         let password = input.password.expose_secret();
@@ -99,7 +103,9 @@ impl Accounts {
             .unless_ours(&attempt, verified.map_err(Fault::from))
             .await?;
         let Some((account, kept, _)) = facts.filter(|_| verified.matches) else {
-            self.failed(&attempt, &email_key, client).await?;
+            let failed = event("login.failed");
+            self.failed(&attempt, &email_key, whose, failed, client)
+                .await?;
             return Err(wrong().into());
         };
         let device = shown.zip(device);
@@ -137,13 +143,16 @@ impl Accounts {
             let stored = PasswordHash::stored(hash.as_str());
             verified = self.passwords.verify(password, Some(&stored)).await?;
             if !verified.matches {
-                self.failed(attempt, &account.email_key, client).await?;
+                let (key, whose) = (&account.email_key, Some(account.id));
+                let failed = self.sign_in_event("login.failed", key, whose, client);
+                self.failed(attempt, key, whose, failed, client).await?;
                 return Err(wrong().into());
             }
             kept = hash;
         };
         if let Err(mistake) = may_sign_in(&account, self.app.clock.now()) {
             store::forgive(&mut tx, attempt.subject).await?;
+            self.not_admitted(&mut tx, &account, client).await?;
             tx.commit().await?;
             return Err(mistake.into());
         }
@@ -220,8 +229,20 @@ impl Accounts {
             forgiven: attempt.subject,
             device: device.as_ref().map(|(_, device)| *device),
             most: lifetimes::MOST_SESSIONS,
+            event: self
+                .event("login.succeeded", account.id, client)
+                .about(account.id)
+                .detail("session", session.to_string())
+                .detail("knownDevice", device.is_some())
+                .detail("secondFactor", begin.has_second_factor),
         };
         let begun = store::begin_session(tx, new, with, now).await?;
+        let ended = begun.ended.iter().map(|ended| {
+            let event =
+                self.session_event("session.ended", account.id, ended.id, account.id, client);
+            event.detail("because", Ending::TooMany.as_str())
+        });
+        audit::record_all(tx, ended.collect()).await?;
         for ended in begun.ended {
             let mail = AccountMail::SessionLimit {
                 ended: ended.id,
@@ -320,7 +341,10 @@ impl Accounts {
             .unless_ours(&attempt, verified.map_err(Fault::from))
             .await?;
         if !verified.matches {
-            self.failed(&attempt, &account.email_key, client).await?;
+            let failed = self.event("password.failed", account.id, client);
+            let (key, whose) = (&account.email_key, Some(account.id));
+            self.failed(&attempt, key, whose, failed.about(account.id), client)
+                .await?;
             let mistake = Mistake::new(MistakeCode::InvalidCredentials, "The password is wrong.");
             return Err(mistake.of(field).into());
         }

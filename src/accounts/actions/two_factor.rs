@@ -90,7 +90,10 @@ impl Accounts {
             Some(Code::Recovery(_)) | None => Ok(None),
         };
         let Some(step) = self.unless_ours(&attempt, step).await? else {
-            self.failed(&attempt, &account.email_key, client).await?;
+            let failed = self.event("two_factor.failed", account.id, client);
+            let (key, whose) = (&account.email_key, Some(account.id));
+            self.failed(&attempt, key, whose, failed.about(account.id), client)
+                .await?;
             return Err(wrong_code().of("code").into());
         };
         let confirmed = self

@@ -16,6 +16,7 @@ use crate::accounts::password::PasswordHash;
 use crate::accounts::secret::Mailed;
 use crate::accounts::store::{self, MailedToken};
 use crate::accounts::{Accounts, lifetimes, quotas};
+use crate::audit::{self, Event};
 use crate::db::Tx;
 
 /// The constraint that keeps an address to one account.
@@ -91,7 +92,7 @@ impl Accounts {
     ) -> Result<bool, Fault> {
         let account = token.account_id;
         // Else whoever took the account could hold it by beginning another with the address.
-        store::drop_unconfirmed(tx, &token.email_key).await?;
+        drop_unconfirmed(tx, token, now).await?;
         if !set_address(tx, token, now).await? {
             return Ok(false);
         }
@@ -127,6 +128,11 @@ impl Accounts {
         store::add_token(tx, new, account, address, now).await?;
         let mail = AccountMail::PasswordReset { token: reset, what };
         jobs::mail(tx, &mail, client).await?;
+        let event = Event::new("email.restored", &client.by(None), now).about(account);
+        let event = event
+            .personal("email", token.email.as_str())
+            .personal("before", before.email.as_str());
+        audit::record(tx, event).await?;
         Ok(true)
     }
 }
@@ -146,6 +152,8 @@ async fn confirm(
         let account = token.account_id;
         jobs::mail(tx, &AccountMail::Welcome { account }, client).await?;
     }
+    let event = Event::new("email.verified", &client.by(None), now).about(token.account_id);
+    audit::record(tx, event.personal("email", token.email.as_str())).await?;
     Ok(true)
 }
 
@@ -159,7 +167,7 @@ async fn change(
     if account.status != Status::Active {
         return Ok(false);
     }
-    store::drop_unconfirmed(tx, &token.email_key).await?;
+    drop_unconfirmed(tx, token, now).await?;
     // What was mailed to the old address is not for whoever reads its mail from now on.
     store::void_tokens(tx, account.id, MailPurpose::ResetPassword).await?;
     if !set_address(tx, token, now).await? {
@@ -171,7 +179,24 @@ async fn change(
         what: client.circumstances(now),
     };
     jobs::mail(tx, &mail, client).await?;
+    let event = Event::new("email.changed", &client.by(None), now).about(account.id);
+    let event = event
+        .personal("email", token.email.as_str())
+        .personal("before", account.email.as_str());
+    audit::record(tx, event).await?;
     Ok(true)
+}
+
+/// What somebody began with an address that is shown to be another's now.
+async fn drop_unconfirmed(
+    tx: &mut Tx<'_>,
+    token: &MailedToken,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    if let Some(dropped) = store::drop_unconfirmed(tx, &token.email_key).await? {
+        audit::erase_personal(tx, dropped, now).await?;
+    }
+    Ok(())
 }
 
 /// False where somebody else has the address by now; which whoever asks would not be told either.

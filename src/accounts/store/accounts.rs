@@ -1,5 +1,5 @@
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, Binary, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Binary, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::{Hash, account_columns};
@@ -89,14 +89,17 @@ pub struct NewAccount {
     pub password_hash: String,
 }
 
-/// Opens an account; one that nobody confirmed is begun anew. False where the address has an account in use.
+/// Opens an account; one that nobody confirmed is begun anew. Whose the address is, and whether it was opened: not where the
+/// address has an account in use. None where that came in the same moment.
 pub async fn open_account(
     tx: &mut Tx<'_>,
     new: NewAccount,
     now: DateTime<Utc>,
-) -> Result<bool, Error> {
-    let write = Statement::<SqlUuid>::new(
-        "insert into accounts (id, email, email_key, display_name, password_hash, status, created_at, updated_at) values (",
+) -> Result<Option<(AccountId, bool)>, Error> {
+    let email_key = new.email_key.clone();
+    let write = Statement::<(SqlUuid, Bool)>::new(
+        "with opened as (insert into accounts (id, email, email_key, display_name, password_hash, status, created_at, \
+         updated_at) values (",
     )
     .bind::<SqlUuid, _>(new.id)
     .text(", ")
@@ -114,9 +117,11 @@ pub async fn open_account(
     .text(
         ") on conflict (email_key) do update set email = excluded.email, display_name = excluded.display_name, \
          password_hash = excluded.password_hash, updated_at = excluded.updated_at \
-         where accounts.status = 'UNVERIFIED' returning id",
-    );
-    Ok(tx.first::<_, Uuid>(&write).await?.is_some())
+         where accounts.status = 'UNVERIFIED' returning id) select id, true from opened union all \
+         select id, false from accounts where not exists (select from opened) and email_key = ",
+    )
+    .bind::<Text, _>(email_key);
+    tx.first(&write).await
 }
 
 /// The address was shown to be its owner's. None where it is not that account's address any more.
@@ -141,11 +146,16 @@ pub async fn confirm_address(
 
 /// Drops what somebody began with an address that they never showed to be theirs. Whoever has shown it to be theirs comes
 /// first.
-pub async fn drop_unconfirmed(tx: &mut Tx<'_>, email_key: &str) -> Result<usize, Error> {
-    let write =
-        Statement::<()>::new("delete from accounts where status = 'UNVERIFIED' and email_key = ")
-            .bind::<Text, _>(email_key.to_owned());
-    tx.execute(&write).await
+pub async fn drop_unconfirmed(
+    tx: &mut Tx<'_>,
+    email_key: &str,
+) -> Result<Option<AccountId>, Error> {
+    let write = Statement::<SqlUuid>::new(
+        "delete from accounts where status = 'UNVERIFIED' and email_key = ",
+    )
+    .bind::<Text, _>(email_key.to_owned())
+    .text(" returning id");
+    tx.first(&write).await
 }
 
 /// Fails by `accounts_email_key` where another account has the address.
@@ -198,7 +208,7 @@ pub async fn renew_hash(
 }
 
 pub async fn set_display_name(
-    db: &Db,
+    tx: &mut Tx<'_>,
     id: AccountId,
     display_name: &str,
     now: DateTime<Utc>,
@@ -210,12 +220,12 @@ pub async fn set_display_name(
         .text(" where a.id = ")
         .bind::<SqlUuid, _>(id)
         .text(concat!(" returning ", account_columns!()));
-    Ok(db.write(&write).await?.into_iter().next())
+    tx.first(&write).await
 }
 
 /// Of an account that is in use.
 pub async fn add_role(
-    db: &Db,
+    tx: &mut Tx<'_>,
     email_key: &str,
     role: Role,
     now: DateTime<Utc>,
@@ -229,7 +239,7 @@ pub async fn add_role(
     .text(" where a.status = 'ACTIVE' and a.email_key = ")
     .bind::<Text, _>(email_key.to_owned())
     .text(concat!(" returning ", account_columns!()));
-    Ok(db.write(&write).await?.into_iter().next())
+    tx.first(&write).await
 }
 
 /// Makes an account that needs no confirmation, for commands; one of that address gets the password, and the roles

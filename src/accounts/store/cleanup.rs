@@ -1,15 +1,18 @@
 use chrono::{DateTime, Utc};
-use diesel::sql_types::Timestamptz;
+use diesel::sql_types::{Timestamptz, Uuid as SqlUuid};
 
-use crate::db::{Db, Error, Statement};
+use crate::accounts::model::AccountId;
+use crate::db::{Db, Error, Statement, Tx};
 
 /// So many rows are deleted by one statement: it holds none of its locks for long.
 pub const CLEANUP_BATCH: usize = 1_000;
 
+/// The same of accounts, each of which the trail has something to do with.
+pub const SOME_UNVERIFIED: usize = 100;
+
 /// What is forgotten some time after it was of use.
 #[derive(Debug, Clone, Copy)]
 pub enum Forgotten {
-    UnverifiedAccounts,
     Sessions,
     ApiTokens,
     KnownDevices,
@@ -21,8 +24,7 @@ pub enum Forgotten {
 }
 
 impl Forgotten {
-    pub const ALL: [Self; 9] = [
-        Self::UnverifiedAccounts,
+    pub const ALL: [Self; 8] = [
         Self::Sessions,
         Self::ApiTokens,
         Self::KnownDevices,
@@ -37,10 +39,7 @@ impl Forgotten {
 /// Clears away some of what was last of use before a time; how much. Rows that somebody works on are left for the next time.
 pub async fn forget(db: &Db, what: Forgotten, before: DateTime<Utc>) -> Result<usize, Error> {
     let write = match what {
-        Forgotten::UnverifiedAccounts => Statement::<()>::new(
-            "delete from accounts where id in (select id from accounts where status = 'UNVERIFIED' and updated_at < ",
-        ),
-        Forgotten::Sessions => Statement::new(
+        Forgotten::Sessions => Statement::<()>::new(
             "delete from sessions where id in (select id from sessions where expires_at < ",
         ),
         Forgotten::ApiTokens => Statement::new(
@@ -72,4 +71,19 @@ pub async fn forget(db: &Db, what: Forgotten, before: DateTime<Utc>) -> Result<u
         .number(CLEANUP_BATCH as u32)
         .text(" for update skip locked)");
     db.execute(&write).await
+}
+
+/// The same of accounts that nobody confirmed; whose they were.
+pub async fn forget_unverified(
+    tx: &mut Tx<'_>,
+    before: DateTime<Utc>,
+) -> Result<Vec<AccountId>, Error> {
+    let write = Statement::<SqlUuid>::new(
+        "delete from accounts where id in (select id from accounts where status = 'UNVERIFIED' and updated_at < ",
+    )
+    .bind::<Timestamptz, _>(before)
+    .text(" limit ")
+    .number(SOME_UNVERIFIED as u32)
+    .text(" for update skip locked) returning id");
+    tx.load(&write).await
 }

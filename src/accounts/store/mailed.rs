@@ -28,7 +28,7 @@ pub struct NewMailedToken {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Makes a token for the account of an address, if there is one of such a status. One statement, whether or not there is
+/// Makes a token for the account of an address, if there is one of such a status, and says whose. One statement, whether or not there is
 /// an account.
 pub async fn add_token_by_address(
     tx: &mut Tx<'_>,
@@ -36,8 +36,8 @@ pub async fn add_token_by_address(
     email_key: &str,
     for_unverified: bool,
     now: DateTime<Utc>,
-) -> Result<usize, Error> {
-    let write = Statement::<()>::new(
+) -> Result<Option<AccountId>, Error> {
+    let write = Statement::<SqlUuid>::new(
         "insert into mailed_tokens (id, account_id, purpose, token_hash, email, email_key, created_at, expires_at) select ",
     )
     .bind::<SqlUuid, _>(new.id)
@@ -55,8 +55,9 @@ pub async fn add_token_by_address(
         true => " and a.status = 'UNVERIFIED'",
         // Also of one that is closed: who has forgotten their password gets back to it by a new one.
         false => " and a.status <> 'UNVERIFIED'",
-    });
-    tx.execute(&write).await
+    })
+    .text(" returning account_id");
+    tx.first(&write).await
 }
 
 /// Tokens that went to an address which is not confirmed no longer count. One statement, whether or not there are any.

@@ -9,7 +9,8 @@ use super::{Hash, account_columns, session_columns};
 use crate::accounts::model::{
     Account, AccountId, AccountSql, Ending, Session, SessionId, SessionSql, Status,
 };
-use crate::db::{Db, Error, Freshness, Statement, Tx};
+use crate::audit::{self, Event};
+use crate::db::{Db, Error, Freshness, Statement, Topic, Tx};
 
 pub struct NewSession {
     pub id: SessionId,
@@ -32,6 +33,8 @@ pub struct Beginning {
     pub device: Option<Uuid>,
     /// What an account has beyond so many sessions ends, those first that were idle longest.
     pub most: i64,
+    /// What the trail is told.
+    pub event: Event,
 }
 
 /// What came of it.
@@ -48,9 +51,8 @@ pub async fn begin_session(
     now: DateTime<Utc>,
 ) -> Result<Begun, Error> {
     // What a statement reads is as it was before it wrote: the new one is not among those that are counted.
-    let write = Statement::<(Bool, Nullable<SessionSql>)>::new(
-        "with forgiven as (delete from sign_in_failures where subject = ",
-    )
+    let write = audit::recorded_beside::<(Bool, Nullable<SessionSql>)>(with.event)
+    .text(", forgiven as (delete from sign_in_failures where subject = ")
     .bind::<Binary, _>(with.forgiven.to_vec())
     .text("), touched as (update known_devices set last_used_at = ")
     .bind::<Timestamptz, _>(now)
@@ -100,6 +102,7 @@ pub async fn begin_session(
          from begun left join ended on true",
     );
     let rows: Vec<(bool, Option<Session>)> = tx.load(&write).await?;
+    tx.announce(Topic::Audit);
     Ok(Begun {
         had_others: rows.first().is_none_or(|(had_others, _)| *had_others),
         ended: rows.into_iter().filter_map(|(_, ended)| ended).collect(),
@@ -198,14 +201,14 @@ pub async fn turn(
     Ok(db.write(&write).await?.into_iter().next())
 }
 
-/// Ends one session; false where it was over already, or is not that account's.
+/// Ends one session, and says whose; none where it was over already, or is not that account's.
 pub async fn end_session(
     tx: &mut Tx<'_>,
     id: SessionId,
     account: Option<AccountId>,
     because: Ending,
     now: DateTime<Utc>,
-) -> Result<bool, Error> {
+) -> Result<Option<AccountId>, Error> {
     let write = Statement::<SqlUuid>::new("update sessions set ended_at = ")
         .bind::<Timestamptz, _>(now)
         .text(", ended_because = ")
@@ -214,8 +217,8 @@ pub async fn end_session(
         .bind::<SqlUuid, _>(id)
         .text(" and account_id = coalesce(")
         .bind::<Nullable<SqlUuid>, _>(account.map(|account| account.0))
-        .text(", account_id) returning id");
-    Ok(tx.first::<_, Uuid>(&write).await?.is_some())
+        .text(", account_id) returning account_id");
+    tx.first(&write).await
 }
 
 /// Ends all sessions of an account, but one perhaps; how many there were.

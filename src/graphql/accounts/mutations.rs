@@ -210,7 +210,10 @@ impl AccountMutation {
                 let operation = operation(ctx)?;
                 let principal = operation.actor().in_session()?;
                 let id: Option<SessionId> = input.session_id.parse().ok();
-                let revoked = operation.accounts.revoke_session(principal, id).await;
+                let revoked = operation
+                    .accounts
+                    .revoke_session(principal, id, &operation.caller.client)
+                    .await;
                 Ok(Some(match mendable(revoked)? {
                     Ok(id) => RevokeSessionPayload {
                         revoked_id: Some(ID(id.to_string())),
@@ -241,7 +244,7 @@ impl AccountMutation {
                 let include_current = input.is_some_and(|input| input.include_current);
                 let revoked = operation
                     .accounts
-                    .revoke_sessions(principal, include_current)
+                    .revoke_sessions(principal, include_current, &operation.caller.client)
                     .await;
                 Ok(Some(match mendable(revoked)? {
                     Ok(revoked) => RevokeAllSessionsPayload {
@@ -376,7 +379,10 @@ impl AccountMutation {
                         MaybeUndefined::Value(name) => Some(Some(name)),
                     },
                 };
-                let updated = operation.accounts.update_profile(principal, change).await;
+                let updated = operation
+                    .accounts
+                    .update_profile(principal, change, &operation.caller.client)
+                    .await;
                 Ok(Some(match mendable(updated)? {
                     Ok(row) => UpdateProfilePayload {
                         account: Some(Account {

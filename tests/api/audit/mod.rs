@@ -1,5 +1,6 @@
 //! The audit trail: nothing of it can be changed unseen, and what is personal in it can be erased.
 
+mod actions;
 mod chaining;
 mod heads;
 mod reading;
