@@ -196,6 +196,7 @@ async fn check_names_what_fails_beside_what_is_well_and_exits_1() {
             "ok        database",
             "FAILED    replica",
             "FAILED    redis",
+            "ok        storage",
             "ok        signing keys",
             "ok        encryption keys",
             "ok        breached passwords",
