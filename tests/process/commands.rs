@@ -208,7 +208,7 @@ async fn check_names_what_fails_beside_what_is_well_and_exits_1() {
         ]
     );
     assert!(found[2].1.contains("does not exist"), "{found:?}");
-    assert!(found[8].1.contains("refused"), "{found:?}");
+    assert!(found[9].1.contains("refused"), "{found:?}");
 }
 
 /// A replica can only be read, so nothing may be written to find out how it is.
