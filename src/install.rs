@@ -113,7 +113,7 @@ fn told(fault: Fault) -> anyhow::Error {
         }
         Fault::Database(error) => error.into(),
         Fault::Limited { .. } => anyhow::anyhow!("asked for too often"),
-        Fault::Csrf(message) => anyhow::anyhow!(message),
+        Fault::Conflict(message) | Fault::Csrf(message) => anyhow::anyhow!(message),
         Fault::Refused(_) => anyhow::anyhow!("this may not be done"),
         Fault::Unavailable(reason) | Fault::Internal(reason) => anyhow::anyhow!(reason),
     }

@@ -75,6 +75,8 @@ pub enum Fault {
         remaining: u64,
         retry_after: Duration,
     },
+    /// It is being done already.
+    Conflict(&'static str),
     /// The cookie was used without what shows that its owner's own page did it.
     Csrf(&'static str),
     /// Whoever acts may not.

@@ -1,5 +1,7 @@
 //! How long things of accounts last, and how many there may be: the numbers of the contract, in one place.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 
 use super::store::AttemptRules;
@@ -30,6 +32,12 @@ pub const ENDED_API_TOKEN: TimeDelta = TimeDelta::days(30);
 pub const UNVERIFIED_ACCOUNT: TimeDelta = TimeDelta::days(7);
 /// From the day that its owner closes it until it is erased.
 pub const CLOSED_ACCOUNT: TimeDelta = TimeDelta::days(30);
+/// How long an archive can be fetched.
+pub const EXPORT: TimeDelta = TimeDelta::days(1);
+/// How long one is waited for before another may be asked for.
+pub const EXPORT_WAIT: TimeDelta = TimeDelta::days(1);
+/// The address that a link to it is traded for: long enough to begin.
+pub const EXPORT_ADDRESS: Duration = Duration::from_secs(5 * 60);
 /// How long a device is known that is not used.
 pub const KNOWN_DEVICE: TimeDelta = TimeDelta::days(365);
 

@@ -50,7 +50,7 @@ pub use self::client::{Client, Cookies, CsrfProof};
 pub use self::email::{EmailAddress, EmailFault};
 pub use self::fault::{Fault, Mistake, MistakeCode};
 pub use self::jobs::register_jobs;
-pub use self::leaving::{Goes, OTHER_TRACES, PERSONAL_TABLES, PersonalTable};
+pub use self::leaving::{ExportAddress, Goes, OTHER_TRACES, PERSONAL_TABLES, PersonalTable};
 pub use self::model::{
     Account, AccountId, ApiToken, ApiTokenId, Grant, MailPurpose, Principal, Role, Scope, Session,
     SessionId, Status, Tier, TrustedDevice, TrustedDeviceId, User, UserId,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::fault::Fault;
 use super::model::Tier;
 use crate::app::App;
@@ -46,6 +48,40 @@ pub fn api_tokens(tier: Tier) -> Counted {
             an_hour: 100,
             ..API_TOKENS
         },
+    }
+}
+
+/// Archives of what is kept about an account.
+pub const DATA_EXPORTS: ADay = ADay {
+    name: "data-exports",
+    a_day: 1,
+};
+
+/// What is counted where it stands instead of by the limiter, so that what could not be done costs nobody their day.
+#[derive(Debug, Clone, Copy)]
+pub struct ADay {
+    name: &'static str,
+    a_day: u64,
+}
+
+impl ADay {
+    pub const LENGTH: TimeDelta = TimeDelta::days(1);
+
+    /// Refused where enough were asked for within a day; the newest of them first.
+    pub fn fits(self, app: &App, asked: &[DateTime<Utc>], now: DateTime<Utc>) -> Result<(), Fault> {
+        let Some(limit) = app.scaled(self.a_day) else {
+            return Ok(());
+        };
+        let oldest = usize::try_from(limit).ok().and_then(|limit| asked.get(limit - 1));
+        let Some(oldest) = oldest else {
+            return Ok(());
+        };
+        app.metrics.rate_limit_refusal(self.name);
+        Err(Fault::Limited {
+            limit,
+            remaining: 0,
+            retry_after: (*oldest + Self::LENGTH - now).to_std().unwrap_or_default(),
+        })
     }
 }
 

@@ -206,6 +206,7 @@ impl From<Fault> for ApiError {
                 remaining,
                 retry_after,
             },
+            Fault::Conflict(message) => Self::Conflict(message),
             Fault::Csrf(message) => Self::Csrf(message),
             Fault::Refused(refused) => refused.into(),
             Fault::Unavailable(reason) => Self::unavailable(reason),

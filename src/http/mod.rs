@@ -7,6 +7,7 @@ pub mod cookies;
 pub mod correlation;
 pub mod cors;
 pub mod csrf;
+mod export;
 mod graphql;
 pub mod headers;
 mod health;
@@ -36,6 +37,7 @@ use url::Url;
 
 use self::cors::Cors;
 use self::csrf::Csrf;
+use self::export::Export;
 use self::graphql::GraphQl;
 use self::health::{Ready, live};
 use self::keys::WellKnownKeys;
@@ -52,10 +54,11 @@ use crate::graphql::Api;
 use crate::telemetry;
 
 /// The routes, as metrics name them, besides those of pages that are not always there.
-const ROUTES: [&str; 7] = [
+const ROUTES: [&str; 8] = [
     "/",
     "/.well-known/empulse-keys.json",
     "/csrf",
+    export::ROUTE,
     "/graphql",
     "/health/live",
     "/health/ready",
@@ -103,6 +106,12 @@ pub fn endpoint(
         standing.clone(),
         people,
     ));
+    let export = Export::new(accounts.clone(), cors.clone(), standing.clone());
+    let mut export = Methods::new().post(export);
+    if !links::has_web_client(&app.config) {
+        let page = links::export_page()?;
+        export = export.get(poem::endpoint::make_sync(move |_| page.response()));
+    }
     let mail = MailPages::of(&app.config);
     let index = pages::index(mail.is_some());
     let mut routes = Route::new()
@@ -111,6 +120,7 @@ pub fn endpoint(
             Methods::new().get(poem::endpoint::make_sync(move |_| index.response())),
         )
         .at("/csrf", Methods::new().get(csrf))
+        .at(export::ROUTE, export)
         .at("/verify", Methods::new().get(verify.clone()).post(verify))
         .at(
             "/.well-known/empulse-keys.json",

@@ -363,6 +363,7 @@ async fn rows(app: &TestApp) -> Vec<Row> {
             r#"password: "x", code: "x""#,
         ),
         mutation("revokeTrustedDevice", IN_SESSION, r#"trustedDeviceId: "x""#),
+        mutation("requestDataExport", IN_SESSION, ""),
         mutation("deleteAccount", IN_SESSION, r#"password: "x""#),
         mutation(
             "createApiToken",
@@ -377,7 +378,7 @@ async fn rows(app: &TestApp) -> Vec<Row> {
 
 fn mutation(name: &str, cells: Cells, input: &str) -> Row {
     let input = match name {
-        "createChallenge" => String::new(),
+        "createChallenge" | "requestDataExport" => String::new(),
         _ => format!("(input: {{ {input} }})"),
     };
     Row {

@@ -6,6 +6,7 @@ mod attempts;
 mod challenge;
 mod codes;
 mod close;
+mod export;
 mod install;
 mod last_administrator;
 mod password;

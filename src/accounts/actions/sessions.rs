@@ -6,7 +6,7 @@ use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::model::{Ending, Principal, SessionId};
 use crate::accounts::secret::RefreshToken;
-use crate::accounts::store;
+use crate::accounts::store::{self, Family};
 use crate::accounts::{Accounts, Actor};
 use crate::audit;
 
@@ -60,10 +60,19 @@ impl Accounts {
         token: &RefreshToken,
         by_cookie: bool,
     ) -> Result<bool, Fault> {
+        Ok(self.family_of(token, by_cookie).await?.is_some())
+    }
+
+    /// The session that a refresh token is the newest of, or the one before.
+    pub(in crate::accounts) async fn family_of(
+        &self,
+        token: &RefreshToken,
+        by_cookie: bool,
+    ) -> Result<Option<Family>, Fault> {
         let now = self.app.clock.now();
         let family = store::family(&self.app.db, token.session()).await?;
         let hash = token.hash();
-        Ok(family.is_some_and(|family| {
+        Ok(family.filter(|family| {
             family.is_usable(now)
                 && family.by_cookie == by_cookie
                 && (family.token_hash[..] == hash[..]

@@ -39,6 +39,9 @@ impl Accounts {
         let Some(account) = store::account_to_erase(&app.db, id, now).await? else {
             return Ok(());
         };
+        // While there are rows to tell which files are theirs.
+        let archives = store::exports_of(&app.db, id).await?;
+        self.delete_archives(&archives).await?;
         // While there are rows to tell what else speaks of them.
         jobs::forget_about(&app.db, self.said_of(&account).await?).await?;
         for table in PERSONAL_TABLES {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::accounts::Accounts;
 use crate::accounts::model::AccountId;
@@ -31,6 +32,26 @@ impl Job for Erase {
     const LIMIT: Duration = Duration::from_secs(10 * 60);
 }
 
+/// Makes an archive of what is kept about somebody.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MakeExport {
+    pub export: Uuid,
+}
+
+impl Job for MakeExport {
+    const KIND: &'static str = "accounts.make_export";
+    const LIMIT: Duration = Duration::from_secs(10 * 60);
+}
+
+/// Takes away archives that cannot be fetched any more.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct SweepExports {}
+
+impl Job for SweepExports {
+    const KIND: &'static str = "accounts.sweep_exports";
+    const LIMIT: Duration = Duration::from_secs(10 * 60);
+}
+
 /// Tells somebody that their account is erased: the last that is known of them, and gone with this job.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ErasedMail {
@@ -55,6 +76,17 @@ pub fn register(registry: &mut Registry, accounts: &Arc<Accounts>) {
         let accounts = Arc::clone(&erasing);
         async move { accounts.erase(job.account).await }
     });
+    let making = Arc::clone(accounts);
+    registry.on(move |job: MakeExport, attempt| {
+        let accounts = Arc::clone(&making);
+        async move { accounts.make_export(job.export, attempt).await }
+    });
+    let sweeping = Arc::clone(accounts);
+    registry.on(move |_: SweepExports, _| {
+        let accounts = Arc::clone(&sweeping);
+        async move { accounts.sweep_exports().await }
+    });
+    registry.every("accounts.sweep_exports", HOUR, SweepExports::default);
     let mailing = Arc::clone(accounts);
     registry.on(move |job: ErasedMail, attempt| {
         let accounts = Arc::clone(&mailing);

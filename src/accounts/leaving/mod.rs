@@ -4,12 +4,15 @@
 //! What must hold: a table that speaks of people is declared, or a test fails; an archive holds no secret, not even its
 //! hash; what is erased is found in no table any more, whenever whoever erased it was stopped.
 
+mod archive;
 mod erasing;
+mod exporting;
 mod jobs;
 mod mails;
 mod tables;
 
-pub(super) use self::jobs::register;
+pub use self::exporting::ExportAddress;
+pub(super) use self::jobs::{MakeExport, register};
 pub(super) use self::mails::{Closed, Erased, ExportReady, Reopened};
 pub(super) use self::tables::Whose;
 pub use self::tables::{Goes, OTHER_TRACES, PERSONAL_TABLES, PersonalTable};

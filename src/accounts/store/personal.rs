@@ -1,4 +1,5 @@
-use diesel::sql_types::{Text, Uuid as SqlUuid};
+use diesel::sql_types::{Jsonb, Text, Uuid as SqlUuid};
+use serde_json::Value;
 
 use crate::accounts::leaving::{PersonalTable, Whose};
 use crate::accounts::model::AccountId;
@@ -6,6 +7,37 @@ use crate::db::{Db, Error, Freshness, Statement};
 
 /// So many rows are read or deleted by one statement.
 pub const SOME_ROWS: usize = 1_000;
+
+/// Some of what a table keeps of an account, behind a row perhaps, each with its key: the columns that are shown, and of
+/// those that are withheld whether there is something.
+pub async fn personal_rows(
+    db: &Db,
+    table: &PersonalTable,
+    account: AccountId,
+    behind: Option<String>,
+) -> Result<Vec<(String, Value)>, Error> {
+    let mut read = Statement::<(Text, Jsonb)>::new("select ")
+        .text(table.key)
+        .text(", jsonb_build_object('");
+    let mut between = "";
+    for column in table.shown {
+        read = read.text(between).text(column).text("', k.").text(column);
+        between = ", '";
+    }
+    for column in table.withheld {
+        read = read
+            .text(between)
+            .text("has_")
+            .text(column)
+            .text("', k.")
+            .text(column)
+            .text(" is not null");
+        between = ", '";
+    }
+    let read = read.text(") from ").text(table.table).text(" k");
+    let read = some(whose(read, table, account), table, behind);
+    db.load(Freshness::Current, &read.planned_each_time()).await
+}
 
 /// The keys of some of what a table keeps of an account, behind one of them perhaps.
 pub async fn personal_keys(

@@ -3,10 +3,15 @@
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use secrecy::SecretString;
 
-use super::mistakes::{AccountError, mendable};
+use super::mistakes::{AccountError, mendable, mistakes};
 use crate::graphql::context::{operation, root};
 use crate::graphql::error::{Nullable, nullable};
 use crate::graphql::scalars::DateTime;
+
+#[derive(SimpleObject)]
+pub struct RequestDataExportPayload {
+    errors: Vec<AccountError>,
+}
 
 #[derive(InputObject)]
 pub struct DeleteAccountInput {
@@ -26,6 +31,25 @@ pub struct LeavingMutation;
 
 #[Object]
 impl LeavingMutation {
+    /// Gathers all that is kept about the caller, and mails a link to it.
+    async fn request_data_export(&self, ctx: &Context<'_>) -> Nullable<RequestDataExportPayload> {
+        nullable(
+            root(ctx, "requestDataExport", async {
+                let operation = operation(ctx)?;
+                let principal = operation.actor().in_session()?;
+                let client = &operation.caller.client;
+                let requested = operation
+                    .accounts
+                    .request_data_export(principal, client)
+                    .await;
+                Ok(Some(RequestDataExportPayload {
+                    errors: mistakes(requested)?,
+                }))
+            })
+            .await,
+        )
+    }
+
     /// Closes the account: signed out at once, its music withdrawn, erased after 30 days unless its owner signs in again.
     async fn delete_account(
         &self,

@@ -39,5 +39,6 @@ pub const MUTATIONS: &[(&str, Kept)] = &[
     ("createApiToken", SECRET),
     ("revokeApiToken", Kept::ForADay),
     ("createChallenge", FRESH),
+    ("requestDataExport", Kept::ForADay),
     ("deleteAccount", Kept::ForADay),
 ];

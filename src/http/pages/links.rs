@@ -22,6 +22,7 @@ macro_rules! script {
 
 script!(LOGIN: "links/shared.js", "links/login.js");
 script!(RESET_PASSWORD: "links/shared.js", "links/token.js", "links/reset_password.js");
+script!(EXPORT: "links/shared.js", "links/token.js", "links/export.js");
 script!(VERIFY_EMAIL: "links/shared.js", "links/token.js", "links/verify_email.js");
 
 /// The routes of this file, as metrics name them.
@@ -79,6 +80,18 @@ fn reset_password_page() -> askama::Result<Page> {
 }
 
 #[derive(Template)]
+#[template(path = "links/export.html")]
+struct Export {
+    look: Look,
+}
+
+/// Stands at the address that its button asks, see `http/export.rs`.
+pub fn export_page() -> askama::Result<Page> {
+    let look = Look::with(&EXPORT);
+    page(&Export { look }, look.policy())
+}
+
+#[derive(Template)]
 #[template(path = "links/verify_email.html")]
 struct VerifyEmail {
     look: Look,
@@ -125,6 +138,7 @@ pub fn every_page() -> Vec<Page> {
         login_page(true).unwrap(),
         login_page(false).unwrap(),
         reset_password_page().unwrap(),
+        export_page().unwrap(),
         verify_email_page(&CONFIRM).unwrap(),
         verify_email_page(&UNDO).unwrap(),
     ]

@@ -13,7 +13,7 @@ const WEB: &str = "https://music.example";
 
 /// What a browser holds, and sends.
 #[derive(Clone, Default)]
-pub(super) struct Browser {
+pub struct Browser {
     pub jar: BTreeMap<String, String>,
 }
 
@@ -33,12 +33,12 @@ impl Browser {
         self.cookie("__Host-refresh").unwrap()
     }
 
-    fn csrf(&self) -> &str {
+    pub fn csrf(&self) -> &str {
         self.cookie("__Host-csrf").unwrap()
     }
 
     /// Signs in from one of our pages.
-    async fn signed_in(app: &TestApp, email: &str, remember: bool) -> (Self, Answer) {
+    pub async fn signed_in(app: &TestApp, email: &str, remember: bool) -> (Self, Answer) {
         let mut browser = Self::default();
         let answer = browser.sign_in(app, email, remember).await;
         (browser, answer)
@@ -87,7 +87,7 @@ impl Browser {
         answer
     }
 
-    fn header(&self) -> String {
+    pub fn header(&self) -> String {
         let cookies = self
             .jar
             .iter()

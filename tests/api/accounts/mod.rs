@@ -3,7 +3,7 @@
 mod address;
 pub mod api_tokens;
 mod challenges;
-mod cookies;
+pub mod cookies;
 mod forgetting;
 mod guessing;
 mod leaving;

@@ -13,7 +13,7 @@ use crate::support::{
 
 const LONG_ENOUGH: Duration = Duration::from_secs(15);
 
-async fn worker(folder: &Folder, settings: &[(&str, &str)]) -> Process {
+pub async fn worker(folder: &Folder, settings: &[(&str, &str)]) -> Process {
     let data = folder.at("data");
     let mut all = vec![
         ("EMPULSE_LOG_FORMAT", "json"),

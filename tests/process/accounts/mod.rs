@@ -4,6 +4,7 @@ mod commands;
 mod hanging_up;
 mod instances;
 mod kills;
+mod leaving;
 mod outages;
 mod whole_way;
 

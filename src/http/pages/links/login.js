@@ -34,6 +34,8 @@ function ask(token) {
 function handOver(accessToken) {
   try {
     sessionStorage.setItem('empulse.console.token', JSON.stringify(accessToken));
+    // Whoever was sent here to sign in first.
+    byId('onward').hidden = !sessionStorage.getItem('empulse.export.token');
     return true;
   } catch {
     return false;

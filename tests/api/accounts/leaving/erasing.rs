@@ -14,7 +14,7 @@ const NAME: &str = "Quillan Farthing";
 const ERASED: &str = "Your account is erased";
 
 /// Makes rows of everything that is kept of people, by the ways that lead there; their words.
-async fn somebody(app: &TestApp, email: &str, name: &str) -> (Vec<String>, Vec<String>) {
+pub async fn somebody(app: &TestApp, email: &str, name: &str) -> (Vec<String>, Vec<String>) {
     app.member(email).await;
     let set = "update accounts set display_name = $1 where email = $2";
     app.sql()
@@ -189,7 +189,7 @@ async fn after_thirty_days_no_trace_of_them_is_left() {
 }
 
 /// Without what else is done every hour, by which much of it would go too.
-async fn erase_what_is_due(app: &TestApp) {
+pub async fn erase_what_is_due(app: &TestApp) {
     let sql = app.sql().await;
     let ask = "insert into jobs (id, kind, payload) values (gen_random_uuid(), 'accounts.find_due', '{}')";
     sql.execute(ask, &[]).await.unwrap();

@@ -2,6 +2,7 @@
 
 mod closing;
 mod erasing;
+mod exporting;
 mod reopening;
 mod scan;
 mod tables;

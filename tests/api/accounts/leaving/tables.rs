@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use empulse::accounts::{AccountId, OTHER_TRACES, PERSONAL_TABLES};
+use empulse::accounts::{AccountId, OTHER_TRACES, PERSONAL_TABLES, PersonalTable};
 use tokio_postgres::Client;
 
 use super::*;
@@ -24,8 +24,6 @@ const OF_NOBODY: [(&str, &str); 7] = [
         "hashes of solved puzzles; nobody is told by them",
     ),
 ];
-
-const NOBODY: &str = "00000000-0000-0000-0000-000000000001";
 
 /// What columns of people are called, besides those with a foreign key.
 fn tells_of_somebody(column: &str) -> bool {
@@ -153,6 +151,17 @@ async fn nothing_is_shown_that_works_as_a_secret() {
     }
 }
 
+/// How many rows a table keeps of an account.
+pub fn counting(personal: &PersonalTable, account: &Value) -> String {
+    let outside = account.as_str().unwrap();
+    let id: AccountId = outside.parse().unwrap();
+    let user = outside.replace("account_", "user_");
+    let whose = personal.whose.replace("$1", &format!("'{}'::uuid", id.0));
+    let whose = whose.replace("$2", &format!("'{outside}'"));
+    let whose = whose.replace("$3", &format!("'{user}'"));
+    format!("select count(*) from {} k where {whose}", personal.table)
+}
+
 /// Each condition is SQL that runs, and no row is somebody else's.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_declared_table_finds_the_rows_of_its_account() {
@@ -166,16 +175,17 @@ async fn each_declared_table_finds_the_rows_of_its_account() {
         .unwrap()
         .get(0);
     for personal in PERSONAL_TABLES {
-        let of = |id: &str| {
-            let outside = AccountId(id.parse().unwrap()).to_string();
-            let user = outside.replace("account_", "user_");
-            let whose = personal.whose.replace("$1", &format!("'{id}'::uuid"));
-            let whose = whose.replace("$2", &format!("'{outside}'"));
-            let whose = whose.replace("$3", &format!("'{user}'"));
-            format!("select count(*) from {} k where {whose}", personal.table)
-        };
-        let own: i64 = sql.query_one(&of(&account), &[]).await.unwrap().get(0);
-        let nobody = sql.query_one(&of(NOBODY), &[]).await.unwrap();
+        let own = AccountId(account.parse().unwrap()).to_string();
+        let nobody = AccountId(uuid::Uuid::nil()).to_string();
+        let own: i64 = sql
+            .query_one(&counting(personal, &json!(own)), &[])
+            .await
+            .unwrap()
+            .get(0);
+        let nobody = sql
+            .query_one(&counting(personal, &json!(nobody)), &[])
+            .await
+            .unwrap();
         assert_eq!(nobody.get::<_, i64>(0), 0, "{}", personal.table);
         if matches!(personal.table, "accounts" | "sessions" | "known_devices") {
             assert_eq!(own, 1, "{}", personal.table);
