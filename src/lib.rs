@@ -9,6 +9,9 @@ pub mod check;
 /// The commands that make accounts: administrators, and those of a demo.
 pub mod install;
 
+/// The commands that look after keys: making them, and rotating those that encrypt.
+pub mod locksmith;
+
 /// Routes, the request's shell: who is it, is it allowed in, how large, how long.
 pub mod http;
 

@@ -13,10 +13,12 @@ use std::time::Duration;
 use anyhow::Context;
 use empulse::accounts::Accounts;
 use empulse::app::{self, App};
+use empulse::clock::Clock;
 use empulse::config::{self, Command, Config, Environment};
 use empulse::db::migrate;
 use empulse::telemetry::{self, Metrics, Telemetry};
-use empulse::{audit, check, demo, graphql, install, serve};
+use empulse::{audit, check, demo, graphql, install, locksmith, serve};
+use secrecy::ExposeSecret;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -47,6 +49,11 @@ fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         print!("{}", graphql::sdl());
         return Ok(ExitCode::SUCCESS);
     }
+    if let Command::GenerateKeys { only, id } = command {
+        let lines = locksmith::generate(only, id.as_deref(), Clock::default().now())?;
+        print!("{}", lines.expose_secret());
+        return Ok(ExitCode::SUCCESS);
+    }
     // Whatever speaks TLS takes it from here, so that there is one in the process.
     if rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
@@ -65,7 +72,7 @@ fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
 
 async fn command_in_runtime(command: Command, config: Arc<Config>) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Schema => {}
+        Command::Schema | Command::GenerateKeys { .. } => {}
         Command::Serve => {
             let telemetry = start_telemetry(&config)?;
             let served = serve::serve(config, &telemetry).await;
@@ -127,6 +134,11 @@ async fn command_in_runtime(command: Command, config: Arc<Config>) -> anyhow::Re
             if !audit::verify_command(&app, &mut found, &mut progress).await? {
                 return Ok(ExitCode::FAILURE);
             }
+        Command::RotateKeys => {
+            let app = App::open(config, Metrics::detached()).await?;
+            let summary = locksmith::rotate(&app, |progress| eprintln!("{progress}")).await?;
+            println!("{summary}");
+            summary.judged()?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -35,8 +35,8 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::config::Config;
-use crate::vault::Sealed;
 use crate::keys::Keys;
+use crate::vault::Sealed;
 
 /// For whoever judges access tokens without the rest of the service.
 pub use self::access::{Access, AccessFault, AccessTokens, Claims, MadeFor, NotMade};

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
+use super::secrets::is_key_id;
 use super::setting::Setting;
 use super::settings::SETTINGS;
 
@@ -21,6 +22,15 @@ pub enum Command {
     Demo { tracks: u32, seed: u64 },
     CreateAdmin { email: String, name: String },
     VerifyAudit,
+    GenerateKeys { only: Option<KeyKind>, id: Option<String> },
+    RotateKeys,
+}
+
+/// Which ring a key is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum KeyKind {
+    Signing,
+    Encryption,
 }
 
 impl Command {
@@ -45,6 +55,13 @@ impl Command {
                 }
             }
             Some(("audit", _)) => Self::VerifyAudit,
+            Some(("keys", keys)) => match keys.subcommand() {
+                Some(("generate", generate)) => Self::GenerateKeys {
+                    only: generate.get_one("only").copied(),
+                    id: generate.get_one("id").cloned(),
+                },
+                _ => Self::RotateKeys,
+            },
             _ => Self::Serve,
         }
     }
@@ -124,8 +141,41 @@ pub fn command() -> clap::Command {
                     "Walks the trail's chain and its signed heads, names the first event that does not fit, and exits 1 if \
                      there is one",
                 )),
+            clap::Command::new("keys")
+                .about("Looks after keys")
+                .subcommand_required(true)
+                .subcommands([
+                    clap::Command::new("generate")
+                        .about(
+                            "Prints a new key for each of the two settings, as lines that can be put there, whatever the \
+                             settings are",
+                        )
+                        .args([
+                            Arg::new("only")
+                                .long("only")
+                                .value_name("KIND")
+                                .value_parser(value_parser!(KeyKind))
+                                .help("Which kind, where not both are wanted"),
+                            Arg::new("id")
+                                .long("id")
+                                .value_name("ID")
+                                .value_parser(key_id)
+                                .help("What it is called, 1 to 32 of a-z, 0-9 and -; never that of another [default: the day, and a random end]"),
+                        ]),
+                    clap::Command::new("rotate").about(
+                        "Re-encrypts all that is stored under the first of the encryption keys, while the service goes on, \
+                         and says which keys are no longer used; ended in the middle, it goes on when it is run again",
+                    ),
+                ]),
         ])
         .args(SETTINGS.iter().map(flag))
+}
+
+fn key_id(text: &str) -> Result<String, &'static str> {
+    match is_key_id(text) {
+        true => Ok(text.to_owned()),
+        false => Err("it is not 1 to 32 of a-z, 0-9 and -"),
+    }
 }
 
 /// clap's own reading of the environment is not used: it takes it from the process, stops at the first error, and knows

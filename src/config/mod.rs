@@ -18,7 +18,7 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-pub use arguments::{Command, command};
+pub use arguments::{Command, KeyKind, command};
 pub use given::Source;
 pub use parse::{Environment, LogFormat};
 pub use secrets::{Challenge, Key, KeyRing, is_key_id};
@@ -78,9 +78,10 @@ pub fn read(
     let command = Command::of(&matches);
 
     let mut problems = Vec::new();
-    // The schema is the same whatever is set: whoever prints it in a build should not need a database's address.
+    // The schema is the same whatever is set: whoever prints it in a build should not need a database's address; and keys
+    // are made before they can be set.
     let given = match command {
-        Command::Schema => Given::default(),
+        Command::Schema | Command::GenerateKeys { .. } => Given::default(),
         _ => {
             let given = Given::collect(&matches, env, &mut problems);
             rules::check(&given, cfg!(feature = "embedded"), &mut problems);

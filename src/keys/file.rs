@@ -165,11 +165,11 @@ fn write_new(path: &Path, text: &SecretString) -> std::io::Result<()> {
 mod tests {
     use std::sync::Barrier;
 
-    use super::super::IN_THE_DATA_FOLDER;
+    use super::super::RING;
     use super::*;
 
     fn open_or_generate(data: &Path) -> anyhow::Result<(KeyRing, PathBuf)> {
-        IN_THE_DATA_FOLDER.open_or_generate(data)
+        RING.open_or_generate(data)
     }
 
     /// A data folder of its own for a test, gone with it.

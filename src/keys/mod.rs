@@ -23,7 +23,8 @@ use self::sign::SignatureKeys;
 pub use self::sign::{Purpose, Signature, SignatureFault};
 use crate::config::{Config, KeyRing};
 
-const IN_THE_DATA_FOLDER: RingFile = RingFile {
+/// The ring of the data folder.
+pub const RING: RingFile = RingFile {
     name: "signing",
     setting: "EMPULSE_SIGNING_KEYS",
     who_reads_it: "can sign in as anybody",
@@ -72,8 +73,7 @@ pub struct PublicKey {
 impl Keys {
     /// The ring of the settings, or the data folder's, which is made where there is none.
     pub fn open(config: &Config) -> anyhow::Result<Self> {
-        let (ring, origin) =
-            IN_THE_DATA_FOLDER.open(config.signing_keys.as_ref(), &config.data_dir)?;
+        let (ring, origin) = RING.open(config.signing_keys.as_ref(), &config.data_dir)?;
         Self::of(&ring).context(origin)
     }
 

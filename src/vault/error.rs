@@ -23,3 +23,13 @@ pub enum VaultError {
     #[error("what is to stand in {0} is too long to be encrypted")]
     TooLong(Place),
 }
+
+impl VaultError {
+    /// The key that the value says it is under.
+    pub fn key_id(&self) -> Option<&str> {
+        match self {
+            Self::UnknownKey { key_id, .. } | Self::Refused { key_id, .. } => Some(key_id),
+            Self::NotSealed(_) | Self::TooLong(_) => None,
+        }
+    }
+}

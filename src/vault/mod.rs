@@ -7,6 +7,8 @@
 
 mod error;
 mod place;
+mod rotate;
+mod store;
 mod value;
 
 #[cfg(test)]
@@ -20,11 +22,13 @@ use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox, SecretSlice};
 
 pub use self::error::VaultError;
 pub use self::place::{Place, Sealed};
+pub use self::rotate::{Progress, Rotation};
 use self::value::Value;
 use crate::config::{Config, Key, KeyRing};
 use crate::keys::{self, RingFile};
 
-const IN_THE_DATA_FOLDER: RingFile = RingFile {
+/// The ring of the data folder.
+pub const RING: RingFile = RingFile {
     name: "encryption",
     setting: "EMPULSE_ENCRYPTION_KEYS",
     who_reads_it: "can decrypt what the database keeps encrypted",
@@ -54,7 +58,7 @@ impl Vault {
     /// By the ring of the settings, or the data folder's, which is made where there is none.
     pub fn unlocked(config: &Config) -> anyhow::Result<Self> {
         let ring = config.encryption_keys.as_ref();
-        let (ring, origin) = IN_THE_DATA_FOLDER.open(ring, &config.data_dir)?;
+        let (ring, origin) = RING.open(ring, &config.data_dir)?;
         Ok(Self::of(&ring, origin))
     }
 
@@ -104,6 +108,26 @@ impl Vault {
                 key_id: key.id.clone(),
             })?;
         Ok(text)
+    }
+
+    /// The same text by the first key, and the key that it was under; none if that was the first already.
+    fn renewed(
+        &self,
+        place: &Place,
+        sealed: &[u8],
+    ) -> Result<Option<(String, Vec<u8>)>, VaultError> {
+        let value = Value::read(sealed).ok_or(VaultError::NotSealed(*place))?;
+        if value.key_id == self.0.first.id {
+            return Ok(None);
+        }
+        let text = self.open(place, sealed)?;
+        let renewed = self.seal(place, text.expose_secret())?;
+        Ok(Some((value.key_id.to_owned(), renewed)))
+    }
+
+    /// The setting or the file that the keys are from.
+    pub fn origin(&self) -> &str {
+        &self.0.origin
     }
 
     /// In the ring's order: the first encrypts.

@@ -22,6 +22,7 @@ mod paging;
 mod persisted;
 mod plans;
 mod queries;
+mod rotation;
 mod schema;
 mod storage;
 mod support;

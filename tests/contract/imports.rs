@@ -11,6 +11,7 @@ const ROOMS: &[&str] = &[
     "serve",
     "check",
     "install",
+    "locksmith",
     "http",
     "worker",
     "graphql",

@@ -10,6 +10,7 @@
 mod accounts;
 mod commands;
 mod fleet;
+mod keys;
 mod lifecycle;
 mod mail;
 mod outage;
