@@ -21,13 +21,17 @@ stored_enum!(
         InvalidCode = "INVALID_CODE",
         InvalidEmail = "INVALID_EMAIL",
         InvalidName = "INVALID_NAME",
+        InvalidState = "INVALID_STATE",
         InvalidToken = "INVALID_TOKEN",
         NotEnabled = "NOT_ENABLED",
         NotFound = "NOT_FOUND",
+        OwnAccount = "OWN_ACCOUNT",
         PasswordCompromised = "PASSWORD_COMPROMISED",
         PasswordTooLong = "PASSWORD_TOO_LONG",
         PasswordTooShort = "PASSWORD_TOO_SHORT",
+        Required = "REQUIRED",
         Suspended = "SUSPENDED",
+        TooLong = "TOO_LONG",
         Unverified = "UNVERIFIED",
     }
 );

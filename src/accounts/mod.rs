@@ -18,6 +18,7 @@ mod fault;
 mod jobs;
 mod leaving;
 mod lifetimes;
+mod list;
 mod mailing;
 mod mails;
 mod model;
@@ -41,8 +42,9 @@ use crate::vault::Sealed;
 /// For whoever judges access tokens without the rest of the service.
 pub use self::access::{Access, AccessFault, AccessTokens, Claims, MadeFor, NotMade};
 pub use self::actions::{
-    Admitted, AskedApiToken, BegunFactor, Completion, Credentials, Installation, MadeApiToken,
-    ProfileChange, RefreshWith, Registration, SignIn, SignedIn,
+    AccountChange, Admitted, AskedApiToken, BegunFactor, Completion, Credentials, Installation,
+    MadeApiToken, ProfileChange, RefreshWith, Registration, SignIn, SignedIn, count_accounts,
+    oversee_accounts, oversee_api_token, oversee_session, oversee_trusted_device,
 };
 pub use self::actor::{Actor, Limited, Refused};
 pub use self::challenge::{Offer, Provider};
@@ -51,6 +53,7 @@ pub use self::email::{EmailAddress, EmailFault};
 pub use self::fault::{Fault, Mistake, MistakeCode};
 pub use self::jobs::register_jobs;
 pub use self::leaving::{ExportAddress, Goes, OTHER_TRACES, PERSONAL_TABLES, PersonalTable};
+pub use self::list::{AccountFilter, AccountOrder, AccountOrderField, Listed, Term, TermFault};
 pub use self::model::{
     Account, AccountId, ApiToken, ApiTokenId, Grant, MailPurpose, Principal, Role, Scope, Session,
     SessionId, Status, Tier, TrustedDevice, TrustedDeviceId, User, UserId,

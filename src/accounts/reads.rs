@@ -115,7 +115,7 @@ pub async fn trusted_device_of(
     device: TrustedDeviceId,
 ) -> Result<Option<Arc<TrustedDevice>>, Error> {
     let now = app.clock.now();
-    let found = store::trusted_device(&app.db, device, account, now).await?;
+    let found = store::trusted_device(&app.db, device, Some(account), now).await?;
     Ok(found.map(Arc::new))
 }
 
@@ -150,7 +150,7 @@ pub async fn api_token_of(
     token: ApiTokenId,
 ) -> Result<Option<Arc<ApiToken>>, Error> {
     let now = app.clock.now();
-    let found = store::api_token(&app.db, account, token, now).await?;
+    let found = store::api_token(&app.db, Some(account), token, now).await?;
     Ok(found.map(Arc::new))
 }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
-use pglite_oxide::{ExecProtocolOptions, Pglite};
+use pglite_oxide::{ExecProtocolOptions, Pglite, extensions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
 use tokio_postgres::{Client, NoTls};
@@ -68,6 +68,8 @@ impl Engine {
                     Place::Folder(path) => Pglite::builder().path(path),
                     Place::Temporary => Pglite::builder().temporary(),
                 };
+                // Brought along here, or `create extension` would not find it.
+                let builder = builder.extension(extensions::PG_TRGM);
                 let mut engine = match builder.open() {
                     Ok(engine) => {
                         if opened.send(Ok(())).is_err() {

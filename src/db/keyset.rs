@@ -144,7 +144,7 @@ impl Position {
 impl Window {
     /// A row more than the page has tells whether there is another page. Rounded up to a few sizes, since the number
     /// stands in the statement's text and each text is prepared and kept by itself.
-    fn fetched(&self) -> u32 {
+    pub fn fetched(&self) -> u32 {
         let wanted = self.count + 1;
         [6, 11, 21, 51, 101]
             .into_iter()

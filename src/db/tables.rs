@@ -70,6 +70,8 @@ diesel::table! {
         totp_begun_at -> Nullable<Timestamptz>,
         totp_last_step -> Nullable<BigInt>,
         two_factor_at -> Nullable<Timestamptz>,
+        search_text -> Text,
+        search_letters -> Text,
         erase_at -> Nullable<Timestamptz>,
     }
 }

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::error::ApiError;
+use crate::accounts::{AccountOrder, AccountOrderField};
 use crate::catalogue::{ArtistOrder, ArtistOrderField, TrackOrder, TrackOrderField};
 use crate::db::keyset::{Direction, Position, SortValue};
 
@@ -21,6 +22,7 @@ pub enum List {
     AlbumsOfArtist,
     TracksOfAlbum,
     AuditLog,
+    Accounts(AccountOrder),
 }
 
 /// From year 1 to 9999, in microseconds.
@@ -51,6 +53,14 @@ impl List {
             Self::AlbumsOfArtist => (0x30, Direction::Descending),
             Self::TracksOfAlbum => (0x40, Direction::Ascending),
             Self::AuditLog => (0x50, Direction::Descending),
+            Self::Accounts(order) => (
+                match order.field {
+                    AccountOrderField::CreatedAt => 0x60,
+                    AccountOrderField::DisplayName => 0x62,
+                    AccountOrderField::Email => 0x64,
+                },
+                order.direction,
+            ),
         };
         list | u8::from(direction == Direction::Descending)
     }
@@ -152,6 +162,12 @@ impl List {
             },
             Self::AlbumsOfArtist | Self::AuditLog => matches!(value, SortValue::Time(_)),
             Self::TracksOfAlbum => matches!(value, SortValue::Number(_)),
+            Self::Accounts(order) => match order.field {
+                AccountOrderField::CreatedAt => matches!(value, SortValue::Time(_)),
+                AccountOrderField::DisplayName | AccountOrderField::Email => {
+                    matches!(value, SortValue::Text(_))
+                }
+            },
         }
     }
 }

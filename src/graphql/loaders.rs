@@ -10,6 +10,7 @@ use super::batch::{Batch, Load};
 use super::error::ApiError;
 use crate::accounts::{self, Account, AccountId, ApiToken, Session, TrustedDevice, User, UserId};
 use crate::app::App;
+use crate::audit::By;
 use crate::catalogue::{
     self, Album, AlbumId, AlbumTotals, Artist, ArtistId, ArtistText, Track, TrackId, TrackOrder,
 };
@@ -19,7 +20,7 @@ use crate::db::keyset::{Slice, Window};
 #[derive(Default)]
 pub struct Loaders {
     pub audit_events: Batch<ReadEvents>,
-    pub accounts: Batch<AccountById>,
+    pub overseen_accounts: Batch<OverseenAccount>,
     pub users: Batch<UserById>,
     pub sessions_of_accounts: Batch<SessionsOfAccount>,
     pub trusted_devices_of_accounts: Batch<TrustedDevicesOfAccount>,
@@ -38,17 +39,24 @@ pub struct Loaders {
     pub tracks_of_albums: Batch<TracksOfAlbum>,
 }
 
-pub struct AccountById;
+/// An account of somebody else's, and by whom it is looked at: an administrator.
+pub struct OverseenAccount;
 
-impl Load for AccountById {
-    type Key = AccountId;
+impl Load for OverseenAccount {
+    type Key = (AccountId, By);
     type Value = Arc<Account>;
 
     async fn load(
         app: &App,
         keys: Vec<Self::Key>,
     ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
-        Ok(accounts::accounts_by_ids(app, &keys).await?)
+        let mut found = HashMap::with_capacity(keys.len());
+        for (by, ids) in by_list(keys) {
+            let accounts = accounts::oversee_accounts(app, &by, &ids).await?;
+            let keyed = |(id, account)| ((id, by.clone()), account);
+            found.extend(accounts.into_iter().map(keyed));
+        }
+        Ok(found)
     }
 }
 

@@ -42,6 +42,7 @@ pub use validation::validate;
 pub struct Query(
     node::NodeQuery,
     accounts::AccountQuery,
+    accounts::AdministrationQuery,
     catalogue::CatalogueQuery,
     audit::AuditQuery,
     rate_limit::RateLimitQuery,
@@ -51,9 +52,10 @@ pub struct Query(
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     accounts::AccountMutation,
-    accounts::TwoFactorMutation,
+    accounts::AdministrationMutation,
     accounts::LeavingMutation,
     accounts::ApiTokenMutation,
+    accounts::TwoFactorMutation,
 );
 
 type ApiSchema = Schema<Query, Mutation, EmptySubscription>;

@@ -1,13 +1,28 @@
 //! Connections: from a field's arguments to a window over a list, and back.
 
-use async_graphql::SimpleObject;
+use async_graphql::{Enum, SimpleObject};
 
 use super::cursor::List;
 use super::error::ApiError;
-use crate::db::keyset::{End, Position, Slice, Window};
+use crate::db::keyset::{Direction, End, Position, Slice, Window};
 
 pub const DEFAULT_PAGE: u32 = 20;
 pub const LARGEST_PAGE: u32 = 100;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum SortDirection {
+    Asc,
+    Desc,
+}
+
+impl From<SortDirection> for Direction {
+    fn from(direction: SortDirection) -> Self {
+        match direction {
+            SortDirection::Asc => Self::Ascending,
+            SortDirection::Desc => Self::Descending,
+        }
+    }
+}
 
 /// Where a page stands in its list.
 #[derive(SimpleObject)]

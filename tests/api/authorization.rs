@@ -262,13 +262,18 @@ async fn rows(app: &TestApp) -> Vec<Row> {
         ),
         row(
             "Query.node",
-            HIDDEN,
+            FOR_ADMINS,
             format!("{{ node(id: {session}) {{ id }} }}"),
         ),
         row(
             "Query.node",
             PUBLIC,
             format!("{{ node(id: {user}) {{ id }} }}"),
+        ),
+        row(
+            "Query.accounts",
+            ADMINS,
+            "{ accounts { nodes { id } } }".into(),
         ),
         row("Query.me", ME, "{ me { id } }".into()),
         row(
@@ -371,6 +376,11 @@ async fn rows(app: &TestApp) -> Vec<Row> {
             r#"name: "x", scopes: [], password: "x""#,
         ),
         mutation("revokeApiToken", IN_SESSION, "apiTokenId: \"x\""),
+        mutation(
+            "updateAccountAsAdmin",
+            ADMINS,
+            &format!(r#"accountId: {account}, reason: "x""#),
+        ),
         // The last one: it ends the session of whoever asks.
         mutation("logout", SIGNING_OUT, r#"refreshToken: "x""#),
     ]

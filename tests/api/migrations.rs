@@ -111,7 +111,9 @@ async fn everything(client: &Client) -> BTreeSet<String> {
              select 'constraint ' || conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)
                from pg_constraint where connamespace = 'public'::regnamespace
              union all
-             select 'function ' || oid::regprocedure from pg_proc where pronamespace = 'public'::regnamespace
+             select 'function ' || oid::regprocedure from pg_proc f
+              where pronamespace = 'public'::regnamespace
+                and not exists (select from pg_depend d where d.objid = f.oid and d.deptype = 'e')
              union all
              select 'type ' || typname
                from pg_type where typnamespace = 'public'::regnamespace and typtype in ('e', 'd')

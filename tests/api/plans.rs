@@ -4,12 +4,7 @@
 //! The statements are those that run: diesel tells of each before it goes out, and here it is written down, explained
 //! and run again.
 
-use std::cell::Cell;
-use std::collections::BTreeSet;
-use std::sync::Mutex;
-
 use chrono::DateTime;
-use diesel::connection::{Instrumentation, InstrumentationEvent};
 use empulse::catalogue::{
     self, AlbumId, ArtistId, ArtistOrder, ArtistOrderField, TrackFilter, TrackId, TrackOrder,
     TrackOrderField,
@@ -18,151 +13,16 @@ use empulse::db::keyset::{Direction, End, Position, SortValue, Window};
 use empulse::db::{Db, Error};
 use empulse::demo;
 use empulse::telemetry::Metrics;
-use serde_json::Value;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::support::database::TestDatabase;
+use crate::support::plan::{Notebook, Planned, Statement};
 
 const TRACKS: u32 = 200_000;
 /// As large as a page gets, and the row more that tells whether there is another.
 const LARGEST: u64 = 101;
 const DIRECTIONS: [Direction; 2] = [Direction::Ascending, Direction::Descending];
-
-thread_local! {
-    /// Whether what this thread runs is written down: other tests run beside this one.
-    static IS_WRITTEN_DOWN: Cell<bool> = const { Cell::new(false) };
-}
-static WRITTEN_DOWN: Mutex<Vec<String>> = Mutex::new(Vec::new());
-
-fn recorder() -> Option<Box<dyn Instrumentation>> {
-    if !IS_WRITTEN_DOWN.get() {
-        return None;
-    }
-    Some(Box::new(|event: InstrumentationEvent<'_>| {
-        if let InstrumentationEvent::StartQuery { query, .. } = event {
-            WRITTEN_DOWN.lock().unwrap().push(query.to_string());
-        }
-    }))
-}
-
-/// A statement with its values, as PostgreSQL takes them in `execute`.
-struct Statement {
-    text: String,
-    types: Vec<&'static str>,
-    values: Vec<String>,
-}
-
-impl Statement {
-    /// From diesel's own print of it: `select … -- binds: [1, "text", [2, 3]]`.
-    fn read(print: &str) -> Self {
-        let (text, binds) = print.rsplit_once(" -- binds: ").unwrap();
-        let binds = binds
-            .strip_prefix('[')
-            .and_then(|binds| binds.strip_suffix(']'));
-        let values = items(binds.unwrap());
-        Self {
-            text: text.to_owned(),
-            types: values.iter().map(|value| type_of(value)).collect(),
-            values: values.iter().map(|value| literal(value)).collect(),
-        }
-    }
-}
-
-/// PostgreSQL finds out by itself what a value must be, but not of what a list is.
-fn type_of(value: &str) -> &'static str {
-    match value.strip_prefix('[') {
-        None => "unknown",
-        Some(list) if list.starts_with('"') => "text[]",
-        Some(list) if list.contains('-') => "uuid[]",
-        Some(_) => "smallint[]",
-    }
-}
-
-/// The items of a list in Rust's notation: commas in strings and in lists of their own part nothing.
-fn items(list: &str) -> Vec<&str> {
-    let (mut depth, mut in_text, mut escaped, mut from) = (0, false, false, 0);
-    let mut items = Vec::new();
-    for (at, letter) in list.char_indices() {
-        match letter {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => in_text = !in_text,
-            _ if in_text => {}
-            '[' => depth += 1,
-            ']' => depth -= 1,
-            ',' if depth == 0 => {
-                items.push(list[from..at].trim());
-                from = at + 1;
-            }
-            _ => {}
-        }
-    }
-    if !list[from..].trim().is_empty() {
-        items.push(list[from..].trim());
-    }
-    items
-}
-
-/// In quotes, which stand for any type.
-fn literal(value: &str) -> String {
-    let plain = match (value.strip_prefix('['), value.starts_with('"')) {
-        (Some(list), _) => {
-            let list = items(list.strip_suffix(']').unwrap());
-            format!("{{{}}}", list.join(","))
-        }
-        (None, true) => serde_json::from_str(value).unwrap(),
-        (None, false) => value.to_owned(),
-    };
-    format!("'{}'", plain.replace('\'', "''"))
-}
-
-/// The plan of a statement that ran, in what matters here.
-#[derive(Debug, Default)]
-struct Plan {
-    indexes: BTreeSet<String>,
-    /// Tables read from end to end.
-    scanned: BTreeSet<String>,
-    /// The most rows that any of it sorted.
-    sorted: u64,
-    /// The pages that were looked at.
-    buffers: u64,
-}
-
-impl Plan {
-    fn read(node: &Value) -> Self {
-        let mut plan = Self {
-            buffers: node["Shared Hit Blocks"].as_u64().unwrap()
-                + node["Shared Read Blocks"].as_u64().unwrap(),
-            ..Self::default()
-        };
-        plan.visit(node);
-        plan
-    }
-
-    fn visit(&mut self, node: &Value) {
-        let text = |key: &str| node[key].as_str().map(str::to_owned);
-        self.indexes.extend(text("Index Name"));
-        if node["Node Type"] == "Seq Scan" {
-            self.scanned.extend(text("Relation Name"));
-        }
-        let below = node["Plans"].as_array().map_or(&[][..], Vec::as_slice);
-        if node["Node Type"] == "Sort" {
-            let rows = |node: &Value| node["Actual Rows"].as_f64().unwrap();
-            self.sorted = self.sorted.max(below.iter().map(rows).sum::<f64>() as u64);
-        }
-        for node in below {
-            self.visit(node);
-        }
-    }
-}
-
-/// Whether PostgreSQL knows the values when it plans. A statement that is kept prepared may be planned once for all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Planned {
-    ForTheValues,
-    OnceForAll,
-}
 
 /// What a page's statement may do.
 struct Expected {
@@ -185,6 +45,7 @@ fn of(indexes: &'static [&'static str]) -> Expected {
 }
 
 struct Judge {
+    notebook: Notebook,
     db: Db,
     client: Client,
     judged: usize,
@@ -199,20 +60,18 @@ impl Judge {
         expected: &Expected,
         read: impl AsyncFnOnce(&Db) -> Result<T, Error>,
     ) -> u64 {
-        WRITTEN_DOWN.lock().unwrap().clear();
+        self.notebook.take();
         read(&self.db)
             .await
             .unwrap_or_else(|error| panic!("{name}: {error}"));
-        let mut written = std::mem::take(&mut *WRITTEN_DOWN.lock().unwrap());
-        // How a connection begins.
-        written.retain(|statement| !statement.starts_with("SET "));
+        let written = self.notebook.take();
         let [statement] = written.as_slice() else {
             panic!("{name}: {} statements ran: {written:#?}", written.len());
         };
         let statement = Statement::read(statement);
         let mut buffers = 0;
         for planned in expected.planned {
-            let plan = self.explain(&statement, *planned).await;
+            let plan = statement.explain(&self.client, *planned).await;
             let mut complain = |complaint: String| {
                 self.complaints.push(format!(
                     "{name}, planned {planned:?}: {complaint}\n  {plan:?}"
@@ -234,46 +93,6 @@ impl Judge {
         }
         self.judged += 1;
         buffers
-    }
-
-    async fn explain(&self, statement: &Statement, planned: Planned) -> Plan {
-        let mode = match planned {
-            Planned::ForTheValues => "force_custom_plan",
-            Planned::OnceForAll => "force_generic_plan",
-        };
-        let Statement {
-            text,
-            types,
-            values,
-        } = statement;
-        let list = |items: String| match items.is_empty() {
-            true => items,
-            false => format!("({items})"),
-        };
-        let (types, values) = (list(types.join(", ")), list(values.join(", ")));
-        self.client
-            .batch_execute(&format!(
-                "set plan_cache_mode = {mode}; prepare page {types} as {text}"
-            ))
-            .await
-            .unwrap_or_else(|error| panic!("{error:?}: {text}"));
-        let explained = self
-            .client
-            .simple_query(&format!(
-                "explain (analyze, buffers, timing off, format json) execute page{values}"
-            ))
-            .await
-            .unwrap_or_else(|error| panic!("{error:?}: {text} {values}"));
-        self.client.batch_execute("deallocate page").await.unwrap();
-        let json: String = explained
-            .iter()
-            .filter_map(|message| match message {
-                tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
-                _ => None,
-            })
-            .collect();
-        let json: Value = serde_json::from_str(&json).unwrap();
-        Plan::read(&json[0]["Plan"])
     }
 
     /// A page looks at hardly more of the database wherever it stands: what costs is its own rows.
@@ -675,7 +494,7 @@ async fn ids(client: &Client, sql: &str) -> Vec<Uuid> {
         .collect()
 }
 
-async fn every_list() {
+async fn every_list(notebook: Notebook) {
     let database = TestDatabase::new().await;
     let mut client = database.source.client().await.unwrap();
     client
@@ -717,6 +536,7 @@ async fn every_list() {
     let db = Db::open(database.source.clone(), None, 1, Metrics::detached());
     db.ping().await.unwrap();
     let mut judge = Judge {
+        notebook,
         db,
         client,
         judged: 0,
@@ -738,7 +558,6 @@ async fn every_list() {
     assert!(judged > 200, "{judged} pages were judged");
 }
 
-/// On threads of its own, whose statements are written down.
 #[test]
 fn every_page_of_every_list_is_a_stretch_of_an_index() {
     if !std::env::var("DATABASE_URL").is_ok_and(|url| !url.is_empty()) {
@@ -747,13 +566,5 @@ fn every_page_of_every_list_is_a_stretch_of_an_index() {
         );
         return;
     }
-    diesel::connection::set_default_instrumentation(recorder).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .on_thread_start(|| IS_WRITTEN_DOWN.set(true))
-        .enable_all()
-        .build()
-        .unwrap();
-    IS_WRITTEN_DOWN.set(true);
-    runtime.block_on(every_list());
+    Notebook::run(every_list);
 }

@@ -75,6 +75,9 @@ fn ids(ids: &[impl ToString]) -> String {
     ids.join(", ")
 }
 
+/// What not everybody may list; as many statements are held to where that is tested (`accounts::admin::list`).
+const ELSEWHERE: [&str; 1] = ["Query.accounts"];
+
 /// In a query, `ARTIST`, `ALBUM` and `TRACK` are all fields that one has of its own.
 fn cases(made: &Catalogue, size: usize) -> Vec<Case> {
     let case = |lists, most, items, query: &str| Case {
@@ -256,6 +259,7 @@ async fn a_page_of_fifty_costs_as_many_statements_as_a_page_of_two() {
     let counted: BTreeSet<String> = small
         .iter()
         .flat_map(|case| case.lists)
+        .chain(&ELSEWHERE)
         .map(|list| (*list).to_owned())
         .collect();
     assert_eq!(counted, lists_of_the_schema(), "each list needs a case");

@@ -1,6 +1,7 @@
 //! What can be done with accounts: policy, transaction, write, enqueue. One file an action and what belongs to it.
 
 mod address;
+mod administer;
 mod api_tokens;
 mod attempts;
 mod challenge;
@@ -9,6 +10,7 @@ mod close;
 mod export;
 mod install;
 mod last_administrator;
+mod oversee;
 mod password;
 mod profile;
 mod refresh;
@@ -19,9 +21,13 @@ mod sign_in;
 mod two_factor;
 mod verify;
 
+pub use self::administer::AccountChange;
 pub use self::api_tokens::{AskedApiToken, MadeApiToken};
 pub(super) use self::attempts::of_address;
 pub use self::install::Installation;
+pub use self::oversee::{
+    count_accounts, oversee_accounts, oversee_api_token, oversee_session, oversee_trusted_device,
+};
 pub use self::profile::ProfileChange;
 pub use self::refresh::RefreshWith;
 pub use self::register::Registration;

@@ -240,6 +240,8 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
             "two_factor_at",
             "created_at",
             "updated_at",
+            "search_text",
+            "search_letters",
             "erase_at",
         ],
         ids: &[("id", AccountId::PREFIX)],

@@ -1,5 +1,5 @@
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, BigInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::account_columns;
@@ -109,10 +109,10 @@ pub async fn api_tokens_of_accounts(
     db.load(Freshness::Current, &read).await
 }
 
-/// One of an account that goes on.
+/// One that goes on; anybody's, or that account's.
 pub async fn api_token(
     db: &Db,
-    account: AccountId,
+    account: Option<AccountId>,
     id: ApiTokenId,
     now: DateTime<Utc>,
 ) -> Result<Option<ApiToken>, Error> {
@@ -122,9 +122,9 @@ pub async fn api_token(
         " from api_tokens t where t.ended_at is null and t.id = "
     ))
     .bind::<SqlUuid, _>(id)
-    .text(" and t.account_id = ")
-    .bind::<SqlUuid, _>(account)
-    .text(" and t.expires_at > ")
+    .text(" and t.account_id = coalesce(")
+    .bind::<Nullable<SqlUuid>, _>(account.map(|account| account.0))
+    .text(", t.account_id) and t.expires_at > ")
     .bind::<Timestamptz, _>(now);
     Ok(db.load(Freshness::Current, &read).await?.into_iter().next())
 }

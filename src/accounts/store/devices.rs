@@ -159,11 +159,11 @@ pub async fn trusted_devices(
     db.load(Freshness::Current, &read).await
 }
 
-/// One that is trusted still.
+/// One that is trusted still; anybody's, or that account's.
 pub async fn trusted_device(
     db: &Db,
     id: TrustedDeviceId,
-    account: AccountId,
+    account: Option<AccountId>,
     now: DateTime<Utc>,
 ) -> Result<Option<TrustedDevice>, Error> {
     let read = Statement::<TrustedDeviceSql>::new(concat!(
@@ -172,9 +172,9 @@ pub async fn trusted_device(
         " from known_devices d where d.id = "
     ))
     .bind::<SqlUuid, _>(id)
-    .text(" and d.account_id = ")
-    .bind::<SqlUuid, _>(account)
-    .text(" and d.trusted_until > ")
+    .text(" and d.account_id = coalesce(")
+    .bind::<Nullable<SqlUuid>, _>(account.map(|account| account.0))
+    .text(", d.account_id) and d.trusted_until > ")
     .bind::<Timestamptz, _>(now);
     Ok(db.load(Freshness::Current, &read).await?.into_iter().next())
 }

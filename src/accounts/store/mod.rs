@@ -1,6 +1,7 @@
 //! All SQL of accounts: one function, one statement. What must happen together takes the transaction of whoever acts.
 
 mod accounts;
+mod administration;
 mod administrators;
 mod api_tokens;
 mod attempts;
@@ -9,6 +10,7 @@ mod devices;
 mod exports;
 mod holders;
 mod leaving;
+mod list;
 mod mailed;
 mod personal;
 mod second_steps;
@@ -16,6 +18,7 @@ mod sessions;
 mod two_factor;
 
 pub use self::accounts::*;
+pub use self::administration::*;
 pub use self::administrators::*;
 pub use self::api_tokens::*;
 pub use self::attempts::*;
@@ -24,6 +27,7 @@ pub use self::devices::*;
 pub use self::exports::*;
 pub use self::holders::*;
 pub use self::leaving::*;
+pub use self::list::*;
 pub use self::mailed::*;
 pub use self::personal::*;
 pub use self::second_steps::*;

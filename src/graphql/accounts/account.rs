@@ -6,7 +6,7 @@ use super::api_tokens::ApiToken;
 use super::session::Session;
 use super::trusted_device::TrustedDevice;
 use super::user::User;
-use crate::accounts::{self, Actor, Principal, Refused, Scope, SessionId};
+use crate::accounts::{self, AccountId, Actor, Principal, Refused, Scope, SessionId};
 use crate::graphql::at_hand::{Asked, AtHand, Show, leaf};
 use crate::graphql::context::operation;
 use crate::graphql::error::{ApiError, Nullable, nullable};
@@ -52,6 +52,22 @@ pub struct Viewer {
     pub session: Option<SessionId>,
     /// Whether all of it may be seen, or what a token opens that is not a session's own.
     pub is_whole: bool,
+}
+
+impl Viewer {
+    /// Somebody who sees other people's accounts.
+    pub const ADMINISTRATOR: Self = Self {
+        session: None,
+        is_whole: true,
+    };
+
+    /// An administrator, who may meet their own account too.
+    pub fn administrator(principal: &Principal, account: AccountId) -> Self {
+        match principal.account.id == account {
+            true => principal.into(),
+            false => Self::ADMINISTRATOR,
+        }
+    }
 }
 
 impl From<&Principal> for Viewer {

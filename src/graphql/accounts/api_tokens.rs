@@ -4,6 +4,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::account::Account;
+use super::administration::overseer;
 use super::mistakes::{AccountError, mendable};
 use crate::accounts::{self, ApiTokenId, AskedApiToken, MadeApiToken};
 use crate::graphql::context::{operation, root};
@@ -51,13 +52,18 @@ impl ApiToken {
     }
 }
 
-/// One of the caller's own.
+/// One of the caller's own, or, for an administrator, anybody's.
 pub async fn api_token(ctx: &Context<'_>, id: ApiTokenId) -> Result<Option<ApiToken>, ApiError> {
     let operation = operation(ctx)?;
     let Ok(principal) = operation.actor().in_session() else {
         return Ok(None);
     };
-    let row = accounts::api_token_of(&operation.app, principal.account.id, id).await?;
+    let mut row = accounts::api_token_of(&operation.app, principal.account.id, id).await?;
+    if row.is_none()
+        && let Some(by) = overseer(operation)
+    {
+        row = accounts::oversee_api_token(&operation.app, &by, id).await?;
+    }
     Ok(row.map(ApiToken))
 }
 

@@ -1,6 +1,7 @@
 //! Accounts as clients see them.
 
 mod account;
+mod administration;
 mod api_tokens;
 mod credentials;
 mod leaving;
@@ -14,6 +15,7 @@ mod two_factor;
 mod user;
 
 pub use account::Account;
+pub use administration::{AdministrationMutation, AdministrationQuery};
 pub use leaving::LeavingMutation;
 pub use api_tokens::{ApiToken, ApiTokenMutation, api_token};
 pub use mistakes::UserError;

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
 
+use super::administration::overseer;
 use crate::accounts::{self, SessionId};
 use crate::graphql::context::operation;
 use crate::graphql::error::ApiError;
@@ -50,13 +51,18 @@ impl Session {
     }
 }
 
-/// One of the caller's own.
+/// One of the caller's own, or, for an administrator, anybody's.
 pub async fn session(ctx: &Context<'_>, id: SessionId) -> Result<Option<Session>, ApiError> {
     let operation = operation(ctx)?;
     let Ok(principal) = operation.actor().in_session() else {
         return Ok(None);
     };
-    let row = accounts::session_of(&operation.app, principal.account.id, id).await?;
+    let mut row = accounts::session_of(&operation.app, principal.account.id, id).await?;
+    if row.is_none()
+        && let Some(by) = overseer(operation)
+    {
+        row = accounts::oversee_session(&operation.app, &by, id).await?;
+    }
     Ok(row.map(|row| Session {
         row,
         is_current: principal.session == id,

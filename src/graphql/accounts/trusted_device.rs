@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
 
+use super::administration::overseer;
 use crate::accounts::{self, TrustedDeviceId};
 use crate::graphql::context::operation;
 use crate::graphql::error::ApiError;
@@ -34,7 +35,7 @@ impl TrustedDevice {
     }
 }
 
-/// One of the caller's own.
+/// One of the caller's own, or, for an administrator, anybody's.
 pub async fn trusted_device(
     ctx: &Context<'_>,
     id: TrustedDeviceId,
@@ -44,6 +45,11 @@ pub async fn trusted_device(
         return Ok(None);
     };
     let account = principal.account.id;
-    let row = accounts::trusted_device_of(&operation.app, account, id).await?;
+    let mut row = accounts::trusted_device_of(&operation.app, account, id).await?;
+    if row.is_none()
+        && let Some(by) = overseer(operation)
+    {
+        row = accounts::oversee_trusted_device(&operation.app, &by, id).await?;
+    }
     Ok(row.map(TrustedDevice))
 }

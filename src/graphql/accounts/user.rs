@@ -3,7 +3,8 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object, ScalarType};
 
 use super::account::{Account, Viewer};
-use crate::accounts::{self, AccountId, Role};
+use super::administration::overseer;
+use crate::accounts::{self, AccountId};
 use crate::graphql::at_hand::{Asked, AtHand, Show, leaf};
 use crate::graphql::context::operation;
 use crate::graphql::error::{ApiError, Nullable, nullable};
@@ -59,13 +60,14 @@ pub async fn account(ctx: &Context<'_>, id: AccountId) -> Result<Option<Account>
     {
         return Ok(Some(own));
     }
-    if operation.actor().with_role(&[Role::Admin]).is_err() {
+    let Some(by) = overseer(operation) else {
         return Ok(None);
-    }
-    let row = operation.load(&operation.loaders.accounts, id).await?;
-    let viewer = Viewer {
-        session: None,
-        is_whole: true,
     };
-    Ok(row.map(|row| Account { row, viewer }))
+    let row = operation
+        .load(&operation.loaders.overseen_accounts, (id, by))
+        .await?;
+    Ok(row.map(|row| Account {
+        row,
+        viewer: Viewer::ADMINISTRATOR,
+    }))
 }

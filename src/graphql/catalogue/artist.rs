@@ -24,7 +24,11 @@ impl Listed for Artist {
         match list {
             List::Artists(order) => order.position(&self.0),
             // Lists of other things.
-            List::Tracks(_) | List::AlbumsOfArtist | List::TracksOfAlbum | List::AuditLog => {
+            List::Tracks(_)
+            | List::AlbumsOfArtist
+            | List::TracksOfAlbum
+            | List::AuditLog
+            | List::Accounts(_) => {
                 catalogue::ArtistOrder::NEWEST.position(&self.0)
             }
         }

@@ -80,7 +80,7 @@ impl Listed for Track {
             List::Tracks(order) => order.position(&self.row),
             List::TracksOfAlbum => self.row.position_on_album(),
             // Lists of other things.
-            List::Artists(_) | List::AlbumsOfArtist | List::AuditLog => {
+            List::Artists(_) | List::AlbumsOfArtist | List::AuditLog | List::Accounts(_) => {
                 catalogue::TrackOrder::NEWEST.position(&self.row)
             }
         }

@@ -41,4 +41,5 @@ pub const MUTATIONS: &[(&str, Kept)] = &[
     ("createChallenge", FRESH),
     ("requestDataExport", Kept::ForADay),
     ("deleteAccount", Kept::ForADay),
+    ("updateAccountAsAdmin", Kept::ForADay),
 ];

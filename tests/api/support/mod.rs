@@ -5,6 +5,7 @@ pub mod database;
 mod folder;
 mod mail;
 mod people;
+pub mod plan;
 mod service;
 
 pub use folder::Folder;

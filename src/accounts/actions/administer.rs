@@ -1,0 +1,312 @@
+//! What administrators change of an account. All of it is on the audit trail, what was refused too.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::attempts;
+use crate::accounts::Accounts;
+use crate::accounts::actor::Refused;
+use crate::accounts::client::Client;
+use crate::accounts::fault::{Fault, Mistake, MistakeCode};
+use crate::accounts::model::{Account, AccountId, Ending, Principal, Role, Status, Tier};
+use crate::accounts::store;
+use crate::audit::{self, By, Event};
+use crate::db::{Tx, apart};
+
+/// Letters of a reason.
+const LONGEST_REASON: usize = 2_000;
+
+/// What is to be changed, as it was sent: left out means unchanged, and nothing in it may be cleared.
+pub struct AccountChange {
+    /// None where what was sent is no account's ID.
+    pub account: Option<AccountId>,
+    /// The whole set.
+    pub roles: Option<Option<Vec<Role>>>,
+    pub tier: Option<Option<Tier>>,
+    pub is_suspended: Option<Option<bool>>,
+    pub unlocks: Option<Option<bool>>,
+    pub reason: String,
+}
+
+/// The same, where there is nothing wrong with it.
+struct Wanted {
+    account: AccountId,
+    roles: Option<Vec<Role>>,
+    tier: Option<Tier>,
+    is_suspended: Option<bool>,
+    unlocks: bool,
+    reason: String,
+}
+
+/// What becomes of an account.
+struct Standing {
+    roles: Vec<Role>,
+    tier: Tier,
+    status: Status,
+}
+
+impl Accounts {
+    pub async fn change_account(
+        &self,
+        principal: &Principal,
+        change: AccountChange,
+        client: &Client,
+    ) -> Result<Arc<Account>, Fault> {
+        let account = change.account;
+        let changed = self.try_change(principal, change, client).await;
+        // Who may not at all is on the trail already.
+        if let Err(Fault::Mistakes(mistakes)) = &changed {
+            let codes = mistakes.iter().map(|mistake| mistake.code.as_str().into());
+            let event = self
+                .event("admin.refused", principal.account.id, client)
+                .detail("field", "updateAccountAsAdmin")
+                .detail("codes", codes.collect::<Vec<Value>>());
+            let event = match account {
+                Some(account) => event.about(account),
+                None => event,
+            };
+            apart(audit::record_alone(&self.app.db, event)).await?;
+        }
+        changed
+    }
+
+    async fn try_change(
+        &self,
+        principal: &Principal,
+        change: AccountChange,
+        client: &Client,
+    ) -> Result<Arc<Account>, Fault> {
+        let wanted = read(change).map_err(Fault::Mistakes)?;
+        let mut tx = self.app.db.begin().await?;
+        match hold(&mut tx, principal, &wanted).await {
+            Ok((before, standing)) => {
+                let by = client.by(principal.account.id);
+                let after = self.put(&mut tx, before, standing, &wanted, &by).await?;
+                tx.commit().await?;
+                Ok(Arc::new(after))
+            }
+            Err(fault) => {
+                tx.rollback().await?;
+                Err(fault)
+            }
+        }
+    }
+
+    async fn put(
+        &self,
+        tx: &mut Tx<'_>,
+        before: Account,
+        standing: Standing,
+        wanted: &Wanted,
+        by: &By,
+    ) -> Result<Account, Fault> {
+        let now = self.app.clock.now();
+        let events = events(&before, &standing, wanted, by, now);
+        audit::record_all(tx, events).await?;
+        if wanted.unlocks {
+            store::forgive(tx, attempts::of_address(&before.email_key)).await?;
+        }
+        if standing.is_of(&before) {
+            return Ok(before);
+        }
+        let Standing {
+            roles,
+            tier,
+            status,
+        } = standing;
+        let changed = store::set_standing(tx, before.id, &roles, tier, status, now).await?;
+        let after =
+            changed.ok_or_else(|| Fault::Internal("an account is gone while it is held".into()))?;
+        if after.status == Status::Suspended && before.status != Status::Suspended {
+            store::end_sessions(tx, after.id, None, Ending::Suspended, now).await?;
+            store::end_api_tokens(tx, after.id, now).await?;
+            store::distrust_devices(tx, after.id).await?;
+        }
+        Ok(after)
+    }
+}
+
+/// The account as it is, held, and what it is to be, if this administrator may do that.
+async fn hold(
+    tx: &mut Tx<'_>,
+    principal: &Principal,
+    wanted: &Wanted,
+) -> Result<(Account, Standing), Fault> {
+    let held = store::hold_account(tx, wanted.account).await?;
+    if wanted.is_about_rights() {
+        store::hold_administration(tx).await?;
+    }
+    if !store::administers(tx, principal.account.id).await? {
+        // Not since the request was let in.
+        return Err(Refused::Forbidden("You do not administer any more.").into());
+    }
+    let (before, _) = held.ok_or_else(unknown)?;
+    let standing = wanted.standing(&before);
+    judge(&before, &standing, principal).map_err(Fault::Mistakes)?;
+    Ok((before, standing))
+}
+
+/// What it comes to, an event for each part; that nothing changed is one too.
+fn events(
+    before: &Account,
+    after: &Standing,
+    wanted: &Wanted,
+    by: &By,
+    now: DateTime<Utc>,
+) -> Vec<Event> {
+    let event = |action| {
+        let event = Event::new(action, by, now).about(before.id);
+        event.personal("reason", wanted.reason.as_str())
+    };
+    let names = |roles: &[Role]| -> Vec<Value> {
+        let roles = whole(roles.to_vec());
+        roles.into_iter().map(|role| role.as_str().into()).collect()
+    };
+    let mut events = Vec::new();
+    if !after.has_roles_of(before) {
+        let event = event("role.changed").detail("before", names(&before.roles));
+        events.push(event.detail("after", names(&after.roles)));
+    }
+    if after.tier != before.tier {
+        let event = event("tier.changed").detail("before", before.tier.as_str());
+        events.push(event.detail("after", after.tier.as_str()));
+    }
+    if after.status != before.status {
+        let event = event(match after.status {
+            Status::Suspended => "account.suspended",
+            _ => "account.reinstated",
+        });
+        let event = event.detail("before", before.status.as_str());
+        events.push(event.detail("after", after.status.as_str()));
+    }
+    if wanted.unlocks {
+        events.push(event("account.unlocked"));
+    }
+    if events.is_empty() {
+        events.push(event("account.left_as_it_was"));
+    }
+    events
+}
+
+/// What is wrong with it whoever it is about, all at once.
+fn read(change: AccountChange) -> Result<Wanted, Vec<Mistake>> {
+    let mut mistakes = Vec::new();
+    let account = change.account;
+    if account.is_none() {
+        mistakes.push(unknown());
+    }
+    let roles = kept(change.roles, "roles", &mut mistakes);
+    let tier = kept(change.tier, "tier", &mut mistakes);
+    let is_suspended = kept(change.is_suspended, "suspended", &mut mistakes);
+    let unlocks = kept(change.unlocks, "unlock", &mut mistakes);
+    // Without what would break more than a line.
+    let is_shown = |letter: &char| !letter.is_control() || matches!(letter, '\n' | '\t');
+    let reason: String = change.reason.chars().filter(is_shown).collect();
+    let reason = reason.trim();
+    if reason.is_empty() {
+        let mistake = Mistake::new(
+            MistakeCode::Required,
+            "A reason is needed; it stands on the audit trail.",
+        );
+        mistakes.push(mistake.of("reason"));
+    }
+    if reason.chars().count() > LONGEST_REASON {
+        let message = format!("A reason has at most {LONGEST_REASON} characters.");
+        mistakes.push(Mistake::new(MistakeCode::TooLong, message).of("reason"));
+    }
+    match account {
+        Some(account) if mistakes.is_empty() => Ok(Wanted {
+            account,
+            roles: roles.map(whole),
+            tier,
+            is_suspended,
+            unlocks: unlocks.unwrap_or_default(),
+            reason: reason.to_owned(),
+        }),
+        _ => Err(mistakes),
+    }
+}
+
+/// What is to be set; null is a mistake.
+fn kept<T>(sent: Option<Option<T>>, field: &'static str, mistakes: &mut Vec<Mistake>) -> Option<T> {
+    let value = sent?;
+    if value.is_none() {
+        let message = "This can't be null; leave it out to keep it as it is.";
+        mistakes.push(Mistake::new(MistakeCode::Required, message).of(field));
+    }
+    value
+}
+
+/// Everybody is a listener, whether or not it is said.
+fn whole(mut roles: Vec<Role>) -> Vec<Role> {
+    roles.push(Role::Listener);
+    roles.sort_unstable();
+    roles.dedup();
+    roles
+}
+
+impl Wanted {
+    /// Whether it may change who administers.
+    fn is_about_rights(&self) -> bool {
+        self.roles.is_some() || self.is_suspended.is_some()
+    }
+
+    fn standing(&self, before: &Account) -> Standing {
+        let back = match (before.erase_at, before.email_verified_at) {
+            (Some(_), _) => Status::Closed,
+            (None, Some(_)) => Status::Active,
+            (None, None) => Status::Unverified,
+        };
+        Standing {
+            roles: whole(self.roles.as_ref().unwrap_or(&before.roles).clone()),
+            tier: self.tier.unwrap_or(before.tier),
+            status: match (self.is_suspended, before.status) {
+                (Some(true), _) => Status::Suspended,
+                (Some(false), Status::Suspended) => back,
+                (_, status) => status,
+            },
+        }
+    }
+}
+
+impl Standing {
+    fn is_of(&self, account: &Account) -> bool {
+        self.has_roles_of(account) && self.tier == account.tier && self.status == account.status
+    }
+
+    fn has_roles_of(&self, account: &Account) -> bool {
+        self.roles == whole(account.roles.clone())
+    }
+}
+
+/// Whether this administrator may do that to this account. Nobody takes their own rights, and who acts administers still,
+/// as nobody else changes that meanwhile: so somebody who can sign in administers after it.
+fn judge(before: &Account, after: &Standing, principal: &Principal) -> Result<(), Vec<Mistake>> {
+    if before.status == Status::Closed {
+        let message = "The account was closed by its owner, who alone can open it again.";
+        let mistake = Mistake::new(MistakeCode::InvalidState, message);
+        return Err(vec![mistake.of("accountId")]);
+    }
+    let mut mistakes = Vec::new();
+    if before.id == principal.account.id {
+        let own = |message| Mistake::new(MistakeCode::OwnAccount, message);
+        if !after.has_roles_of(before) {
+            let message = "Nobody changes their own roles; another administrator can.";
+            mistakes.push(own(message).of("roles"));
+        }
+        if after.status != before.status {
+            let message = "Nobody suspends themselves; another administrator can.";
+            mistakes.push(own(message).of("suspended"));
+        }
+    }
+    match mistakes.is_empty() {
+        true => Ok(()),
+        false => Err(mistakes),
+    }
+}
+
+fn unknown() -> Mistake {
+    Mistake::new(MistakeCode::NotFound, "There is no such account.").of("accountId")
+}
