@@ -33,6 +33,9 @@ pub mod accounts;
 /// What happened, and by whom: a chained trail that is only added to.
 pub mod audit;
 
+/// What is sent twice is done once, and its answer had again.
+pub mod idempotency;
+
 /// The one context of requests and jobs: whichever form each part has.
 pub mod app;
 

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{self, Accounts};
 use crate::audit;
+use crate::idempotency;
 use crate::jobs::{self, Job, Registry, Runner};
 
 /// Long enough for whoever operates the service to see what was given up, and to have it done after all.
@@ -29,6 +30,7 @@ pub fn registry(accounts: &Arc<Accounts>) -> Registry {
     accounts::register_jobs(&mut registry, accounts);
     let app = accounts.app().clone();
     audit::register_jobs(&mut registry, &app);
+    idempotency::register_jobs(&mut registry, &app);
     registry.on(move |_: ForgetDead, _| {
         let app = app.clone();
         async move {

@@ -54,6 +54,30 @@ impl Actor {
         self.account().map(|account| account.id)
     }
 
+    /// All that decides what may be done and seen, as text: what was told to one must not be told to another who may less.
+    /// Taken apart whole, so that nothing which comes later is forgotten. None for nobody.
+    pub fn rights(&self) -> Option<String> {
+        let (account, more) = match self {
+            Self::Anonymous => return None,
+            Self::SignedIn(principal) => {
+                let Principal {
+                    account,
+                    // Somebody who signs in again is the same person.
+                    session: _,
+                    may_administer,
+                } = &**principal;
+                (account, format!("administers: {may_administer}"))
+            }
+            Self::Limited(limited) => {
+                let Limited { account, access } = &**limited;
+                (account, access.opened())
+            }
+        };
+        let mut roles: Vec<_> = account.roles.iter().map(|role| role.as_str()).collect();
+        roles.sort_unstable();
+        Some(format!("{}; {more}", roles.join(",")))
+    }
+
     fn account(&self) -> Option<&Arc<Account>> {
         match self {
             Self::Anonymous => None,

@@ -51,6 +51,7 @@ pub async fn record_all(tx: &mut Tx<'_>, events: Vec<Event>) -> Result<(), Error
 
 /// Records what has no transaction of its own. It stands once this is done, whatever comes of the work that it belongs to.
 pub async fn record_alone(db: &Db, event: Event) -> Result<(), Error> {
+    // Whatever the work comes to that is going on: it tells of no part of that.
     apart(db.execute(&store::insertion(vec![event]))).await?;
     db.announce(Topic::Audit);
     Ok(())

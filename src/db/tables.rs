@@ -204,6 +204,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    idempotency_keys (account_id, key) {
+        account_id -> Uuid,
+        key -> Bytea,
+        input -> Bytea,
+        attempt -> Uuid,
+        held_until -> Timestamptz,
+        is_done -> Bool,
+        answer -> Nullable<Bytea>,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     job_schedules (name) {
         name -> Text,
         slot -> Timestamptz,
@@ -257,6 +270,7 @@ diesel::table! {
 diesel::joinable!(albums -> artists (artist_id));
 diesel::joinable!(data_exports -> accounts (account_id));
 diesel::joinable!(api_tokens -> accounts (account_id));
+diesel::joinable!(idempotency_keys -> accounts (account_id));
 diesel::joinable!(known_devices -> accounts (account_id));
 diesel::joinable!(mailed_tokens -> accounts (account_id));
 diesel::joinable!(recovery_codes -> accounts (account_id));

@@ -8,11 +8,12 @@ use async_graphql::{ValidationMode, Variables};
 use super::batch::Gathering;
 use super::context::{Budget, Operation};
 use super::document::{self, Document, Limits, Refusal, TypeModel};
-use super::documents::{Documents, Found, Known};
+use super::documents::{Documents, Found, Hash, Known};
 use super::engine::{Engine, Run};
 use super::error::ApiError;
 use super::loaders::Loaders;
 use super::quotas::{self, Refused};
+use super::repeats::{self, Once};
 use super::request::{Caller, Outcome, Reply, Request, Visit};
 use super::stale;
 use super::trusted::Trusted;
@@ -56,6 +57,9 @@ struct Prepared {
     price: u64,
     /// How much of it has no price.
     unpriced: u64,
+    /// The document that it is of.
+    hash: Hash,
+    once: Option<Once>,
 }
 
 impl Api {
@@ -152,6 +156,9 @@ impl Api {
                 budget: None,
             });
         }
+        let is_alone = prepared.len() == 1;
+        let keyed = |one: Result<Prepared, Outcome>| self.once(one?, caller, is_alone);
+        let prepared: Vec<_> = prepared.into_iter().map(keyed).collect();
         let budget = self.charge(caller, &prepared, unread).await?;
         let visit = Arc::new(Visit::default());
         let run = async |prepared| {
@@ -260,7 +267,28 @@ impl Api {
             price,
             unpriced: operation.shape.introspections.max(u64::from(price == 0)),
             variables,
+            hash: document.hash(),
+            once: None,
         })
+    }
+
+    /// Keeps an operation to the key that its request came with.
+    fn once(
+        &self,
+        prepared: Prepared,
+        caller: &Arc<Caller>,
+        is_alone: bool,
+    ) -> Result<Prepared, Outcome> {
+        let operation = repeats::Operation {
+            kind: prepared.kind,
+            is_alone,
+            executable: &prepared.document,
+            document: &prepared.hash,
+            name: prepared.name.as_deref(),
+            variables: &prepared.variables,
+        };
+        let once = Once::asked(&self.app, caller, &operation).map_err(Outcome::Refused)?;
+        Ok(Prepared { once, ..prepared })
     }
 
     fn validate(&self, document: &Document) -> Result<(), Outcome> {
@@ -293,6 +321,8 @@ impl Api {
             price,
             unpriced: _,
             bears_stale_token: _,
+            hash: _,
+            once,
         } = prepared;
         let operation = Arc::new(Operation {
             app: self.app.clone(),
@@ -313,6 +343,7 @@ impl Api {
             request,
             name,
             price,
+            once,
         };
         self.engine.execute(run, &operation.gathering, caller).await
     }

@@ -24,7 +24,7 @@ const REGISTERED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long this instance takes a text that it registered to be there still; the cache may have been away just then.
 const SURELY_REGISTERED_FOR: Duration = Duration::from_secs(5 * 60);
 
-type Hash = [u8; 32];
+pub type Hash = [u8; 32];
 
 /// A document that passed validation, with what the request needs of it.
 pub struct Valid {
@@ -35,6 +35,11 @@ pub struct Valid {
 }
 
 impl Valid {
+    /// The SHA-256 of its text.
+    pub fn hash(&self) -> Hash {
+        self.hash
+    }
+
     fn weight(&self) -> u32 {
         let operations = self.document.operations().iter();
         let selections: u64 = operations.map(|operation| operation.shape.size).sum();

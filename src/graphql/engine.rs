@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{EmptySubscription, ObjectType, Response, Schema, ServerError};
+use async_graphql::{EmptySubscription, ObjectType, Schema, ServerError};
 use futures_util::FutureExt;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::batch::Gathering;
 use super::error::ApiError;
-use super::request::{Answer, Caller, Outcome, mark};
+use super::repeats::Once;
+use super::request::{Answer, Caller, Outcome, cause, finish};
 use crate::telemetry::{self, Metrics};
 
 /// A whole operation without files.
@@ -33,6 +34,8 @@ pub struct Run {
     pub request: async_graphql::Request,
     pub name: Option<String>,
     pub price: u64,
+    /// To be done once, whoever else is sent it.
+    pub once: Option<Once>,
 }
 
 impl<Q: ObjectType + 'static, M: ObjectType + 'static> Engine<Q, M> {
@@ -56,19 +59,17 @@ impl<Q: ObjectType + 'static, M: ObjectType + 'static> Engine<Q, M> {
             request,
             name,
             price,
+            once,
         } = run;
         let name = name.as_deref();
         let span = tracing::debug_span!("operation", name = name.unwrap_or("anonymous"), price);
         let started = Instant::now();
         let ran = match kind {
-            OperationType::Mutation => self.to_its_end(request, gathering, span).await,
+            OperationType::Mutation => self.to_its_end(request, once, gathering, span).await,
             _ => self.while_waited_for(request, gathering, span).await,
         };
         let outcome = match ran {
-            Ok(Ok(response)) => Outcome::Ran {
-                data: response.data,
-                errors: response.errors,
-            },
+            Ok(Ok(outcome)) => outcome,
             Ok(Err(panic)) => {
                 self.metrics.panic_caught();
                 Outcome::Refused(ApiError::internal(format!(
@@ -107,6 +108,7 @@ impl<Q: ObjectType + 'static, M: ObjectType + 'static> Engine<Q, M> {
         tokio::time::timeout(self.limit, running)
             .instrument(span)
             .await
+            .map(|ran| ran.map(Outcome::from))
             .map_err(|_| TooLong)
     }
 
@@ -114,14 +116,21 @@ impl<Q: ObjectType + 'static, M: ObjectType + 'static> Engine<Q, M> {
     async fn to_its_end(
         &self,
         request: async_graphql::Request,
+        once: Option<Once>,
         gathering: &Arc<Gathering>,
         span: tracing::Span,
     ) -> Ran {
         let (schema, gathering) = (self.schema.clone(), Arc::clone(gathering));
-        let task = async move { gathering.run(schema.execute(request).boxed()).await };
+        let task = async move {
+            let work = gathering.run(schema.execute(request).boxed());
+            match once {
+                Some(once) => once.run(work).boxed().await,
+                None => work.await.into(),
+            }
+        };
         let task = self.tasks.spawn(task.instrument(span));
         match tokio::time::timeout(self.limit, task).await {
-            Ok(Ok(response)) => Ok(Ok(response)),
+            Ok(Ok(outcome)) => Ok(Ok(outcome)),
             Ok(Err(error)) => match error.try_into_panic() {
                 Ok(panic) => Ok(Err(panic)),
                 // The runtime ends.
@@ -138,35 +147,19 @@ impl<Q: ObjectType + 'static, M: ObjectType + 'static> Engine<Q, M> {
             Outcome::Invalid(_) => self.metrics.error("GRAPHQL_VALIDATION_FAILED"),
             Outcome::Ran { errors, .. } => {
                 for error in errors {
-                    self.finish(caller, error);
+                    finish(error, &caller.correlation_id);
+                    match cause(error) {
+                        Some(cause) => self.report(caller, cause, Some(error)),
+                        None => self.metrics.error("BAD_REQUEST"),
+                    }
                 }
             }
+            Outcome::Kept(_) => {}
         }
         Answer {
             outcome,
             correlation_id: caller.correlation_id.clone(),
         }
-    }
-
-    fn finish(&self, caller: &Caller, error: &mut ServerError) {
-        let cause = error
-            .source
-            .as_ref()
-            .and_then(|source| source.downcast_ref::<ApiError>());
-        match cause {
-            Some(cause) => {
-                let extensions = cause.extensions();
-                self.report(caller, cause, Some(error));
-                error.extensions = Some(extensions);
-            }
-            // The engine's own word on an argument: a custom scalar that could not be read.
-            None => {
-                let bad_request = ApiError::BadRequest(String::new());
-                error.extensions = Some(bad_request.extensions());
-                self.metrics.error(bad_request.code());
-            }
-        }
-        mark(error, &caller.correlation_id);
     }
 
     fn report(&self, caller: &Caller, error: &ApiError, field: Option<&ServerError>) {
@@ -195,7 +188,7 @@ impl<Q: ObjectType + 'static, M: ObjectType + 'static> Engine<Q, M> {
 }
 
 /// What came of running: an answer, or a panic, or neither within the limit.
-type Ran = Result<Result<Response, Box<dyn std::any::Any + Send>>, TooLong>;
+type Ran = Result<Result<Outcome, Box<dyn std::any::Any + Send>>, TooLong>;
 
 struct TooLong;
 
@@ -205,12 +198,9 @@ fn first_code(outcome: &Outcome) -> &'static str {
         Outcome::Refused(error) => error.code(),
         Outcome::Invalid(_) => "GRAPHQL_VALIDATION_FAILED",
         Outcome::Ran { errors, .. } => errors.first().map_or("OK", |error| {
-            error
-                .source
-                .as_ref()
-                .and_then(|source| source.downcast_ref::<ApiError>())
-                .map_or("BAD_REQUEST", ApiError::code)
+            cause(error).map_or("BAD_REQUEST", ApiError::code)
         }),
+        Outcome::Kept(_) => "OK",
     }
 }
 
@@ -306,15 +296,17 @@ mod tests {
             client_name: None,
             client_version: None,
             only_queries: false,
+            idempotency_key: None,
         };
         let run = Run {
             kind: OperationType::Query,
             request: async_graphql::Request::new(query),
             name: None,
             price: 1,
+            once: None,
         };
         let outcome = engine.execute(run, &Arc::default(), &caller).await;
-        serde_json::to_value(engine.answer(&caller, outcome)).unwrap()
+        serde_json::from_slice(&engine.answer(&caller, outcome).to_json().unwrap()).unwrap()
     }
 
     #[tokio::test]

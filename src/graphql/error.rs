@@ -126,6 +126,28 @@ impl ApiError {
         }
     }
 
+    /// Whether the same may go otherwise a moment later, without anybody having changed anything.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::RateLimited { .. }
+            | Self::Timeout
+            | Self::Unavailable { .. }
+            | Self::Conflict(_)
+            | Self::Internal(_) => true,
+            Self::BadRequest(_)
+            | Self::ParseFailed { .. }
+            | Self::ValidationFailed(_)
+            | Self::TooComplex(_)
+            | Self::NotTrusted
+            | Self::PersistedQueryNotFound
+            | Self::OnlyQueries
+            | Self::Unauthenticated(_)
+            | Self::Forbidden(_)
+            | Self::Csrf(_)
+            | Self::PayloadTooLarge(_) => false,
+        }
+    }
+
     /// What operators need to know and clients must not.
     pub fn cause(&self) -> Option<String> {
         match self {

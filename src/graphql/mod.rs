@@ -20,6 +20,7 @@ mod quotas;
 mod rate_limit;
 mod repeats;
 mod request;
+mod roots;
 mod scalars;
 mod stale;
 mod trusted;

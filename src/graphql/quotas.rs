@@ -21,6 +21,10 @@ const REGISTERED: &str = "registered";
 /// Kibibytes: some hundred operations as clients write them.
 const REGISTERED_AN_HOUR: u64 = 1_000;
 
+const KEPT: &str = "kept-answers";
+/// Kibibytes, for a day each: as many mutations as a script sends in an hour that does more than one a second.
+const KEPT_AN_HOUR: u64 = 5_000;
+
 /// A request that is over a limit, and what is told of that limit.
 pub struct Refused {
     pub error: ApiError,
@@ -68,6 +72,17 @@ pub async fn unpriced(app: &App, caller: &Caller, count: u64) -> Result<(), Refu
 pub async fn may_register(app: &App, caller: &Caller, bytes: u64) -> bool {
     let kibibytes = bytes.div_ceil(1 << 10);
     match charge(app, caller, REGISTERED, REGISTERED_AN_HOUR, HOUR, kibibytes).await {
+        Ok(Some(decision)) => decision.allowed,
+        Ok(None) => true,
+        Err(_) => false,
+    }
+}
+
+/// Whether an answer of so many bytes may be kept for this caller beside those that are. Where it may not, it is answered
+/// all the same; who sends its request again is told that it was done.
+pub async fn may_keep(app: &App, caller: &Caller, bytes: u64) -> bool {
+    let kibibytes = bytes.div_ceil(1 << 10);
+    match charge(app, caller, KEPT, KEPT_AN_HOUR, HOUR, kibibytes).await {
         Ok(Some(decision)) => decision.allowed,
         Ok(None) => true,
         Err(_) => false,

@@ -7,16 +7,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_graphql::{ServerError, Value, Variables};
+use async_graphql::{Response, ServerError, Value, Variables};
 use secrecy::SecretString;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::context::Budget;
 use super::error::ApiError;
 use crate::accounts::{Actor, Client};
+use crate::idempotency::{Key, KeyFault};
 
 /// One operation as the request's body has it.
 #[derive(Debug, Default, Deserialize)]
@@ -95,6 +95,8 @@ pub struct Caller {
     pub client_version: Option<String>,
     /// By GET: nothing may change.
     pub only_queries: bool,
+    /// What a mutation is named by, so that it is done once; or why that is no name.
+    pub idempotency_key: Option<Result<Key, KeyFault>>,
 }
 
 impl Caller {
@@ -161,6 +163,17 @@ pub enum Outcome {
         data: Value,
         errors: Vec<ServerError>,
     },
+    /// It ran before; what was answered, as it was.
+    Kept(Vec<u8>),
+}
+
+impl From<Response> for Outcome {
+    fn from(response: Response) -> Self {
+        Self::Ran {
+            data: response.data,
+            errors: response.errors,
+        }
+    }
 }
 
 pub struct Answer {
@@ -186,49 +199,76 @@ impl Answer {
                     .map(|error| error.message.clone())
                     .unwrap_or_default(),
             )),
-            Outcome::Ran { .. } => None,
+            Outcome::Ran { .. } | Outcome::Kept(_) => None,
         }
     }
-}
 
-impl Answer {
+    pub fn was_kept(&self) -> bool {
+        matches!(self.outcome, Outcome::Kept(_))
+    }
+
     /// Seconds to wait, where that helps with what was refused.
     pub fn retry_after(&self) -> Option<u64> {
         match &self.outcome {
             Outcome::Refused(error) => error.retry_after(),
-            Outcome::Invalid(_) => None,
+            Outcome::Invalid(_) | Outcome::Kept(_) => None,
             Outcome::Ran { errors, .. } => errors
                 .iter()
-                .filter_map(|error| error.source.as_ref()?.downcast_ref::<ApiError>())
+                .filter_map(cause)
                 .filter_map(ApiError::retry_after)
                 .max(),
         }
     }
 }
 
-impl Serialize for Answer {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
+impl Answer {
+    /// As its client gets it.
+    pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
         match &self.outcome {
             Outcome::Refused(error) => {
                 let mut error = ServerError::from(error.clone());
                 mark(&mut error, &self.correlation_id);
-                map.serialize_entry("errors", &[error])?;
+                serde_json::to_vec(&Written {
+                    errors: &[error],
+                    data: None,
+                })
             }
-            Outcome::Invalid(errors) => map.serialize_entry("errors", errors)?,
-            Outcome::Ran { data, errors } => {
-                if !errors.is_empty() {
-                    map.serialize_entry("errors", errors)?;
-                }
-                map.serialize_entry("data", data)?;
-            }
+            Outcome::Invalid(errors) => serde_json::to_vec(&Written { errors, data: None }),
+            Outcome::Ran { data, errors } => serde_json::to_vec(&Written {
+                errors,
+                data: Some(data),
+            }),
+            Outcome::Kept(answer) => Ok(answer.clone()),
         }
-        map.end()
     }
 }
 
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [ServerError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Value>,
+}
+
+/// Why a field failed, in our words; none where they are the engine's.
+pub fn cause(error: &ServerError) -> Option<&ApiError> {
+    error.source.as_ref()?.downcast_ref()
+}
+
+/// Makes an error that came of running fit for a client.
+pub fn finish(error: &mut ServerError, correlation_id: &str) {
+    let extensions = match cause(error) {
+        Some(cause) => cause.extensions(),
+        // The engine's own word on an argument: a custom scalar that could not be read.
+        None => ApiError::BadRequest(String::new()).extensions(),
+    };
+    error.extensions = Some(extensions);
+    mark(error, correlation_id);
+}
+
 /// An error of ours carries the id under which the logs have its cause.
-pub fn mark(error: &mut ServerError, correlation_id: &str) {
+fn mark(error: &mut ServerError, correlation_id: &str) {
     if let Some(extensions) = &mut error.extensions
         && extensions.get("code") == Some(&Value::from("INTERNAL"))
     {

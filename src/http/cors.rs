@@ -19,8 +19,9 @@ const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
      Idempotency-Key, Range, If-Range, If-None-Match, X-Correlation-ID, traceparent, tracestate",
 );
 
-const ANSWER_HEADERS: HeaderValue =
-    HeaderValue::from_static("X-Correlation-ID, RateLimit, RateLimit-Policy, Retry-After");
+const ANSWER_HEADERS: HeaderValue = HeaderValue::from_static(
+    "X-Correlation-ID, RateLimit, RateLimit-Policy, Retry-After, Idempotency-Replayed",
+);
 
 /// Beside those, on what is sent in parts: else a page could not tell which one it has.
 const PARTS_HEADERS: HeaderValue = HeaderValue::from_static("Accept-Ranges, Content-Range, ETag");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::Variables;
 use bytes::Bytes;
-use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, Request as HttpRequest, Response};
 use serde::Deserialize;
 
@@ -21,6 +21,7 @@ use crate::accounts::{Accounts, Actor};
 use crate::graphql::{
     Answer, Api, ApiError, Budget, Caller, CookieChange, Object, Reply, Request, STALE_TOKEN,
 };
+use crate::idempotency;
 
 /// Bodies without files.
 const BODY_LIMIT: usize = 1_000_000;
@@ -32,6 +33,11 @@ const PREFLIGHTED: [&str; 4] = [
     "x-apollo-operation-name",
     "x-csrf-token",
 ];
+
+/// What names a mutation, so that it is done once.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Marks an answer that was given before.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 pub struct GraphQl {
     api: Arc<Api>,
@@ -183,6 +189,12 @@ impl GraphQl {
             client_name: text("apollographql-client-name"),
             client_version: text("apollographql-client-version"),
             only_queries,
+            idempotency_key: idempotency::Key::read(
+                headers
+                    .get_all(IDEMPOTENCY_KEY)
+                    .iter()
+                    .map(HeaderValue::as_bytes),
+            ),
         })
     }
 }
@@ -358,8 +370,8 @@ fn parse(bytes: &Bytes) -> Result<Asked, ApiError> {
 
 fn respond(reply: &Reply, is_batch: bool, accepted: Accepted) -> Response {
     let written = match reply.answers.as_slice() {
-        [answer] if !is_batch => serde_json::to_vec(answer),
-        answers => serde_json::to_vec(answers),
+        [answer] if !is_batch => answer.to_json(),
+        answers => batch(answers),
     };
     let Ok(bytes) = written else {
         let error = ApiError::internal("an answer could not be written as JSON");
@@ -387,10 +399,25 @@ fn respond(reply: &Reply, is_batch: bool, accepted: Accepted) -> Response {
     if whole.is_some() && status == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
     }
+    if reply.answers.iter().any(Answer::was_kept) {
+        headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    }
     if let Some(budget) = &reply.budget {
         tell_budget(headers, budget);
     }
     response
+}
+
+fn batch(answers: &[Answer]) -> serde_json::Result<Vec<u8>> {
+    let mut list = vec![b'['];
+    for (at, answer) in answers.iter().enumerate() {
+        if at > 0 {
+            list.push(b',');
+        }
+        list.extend(answer.to_json()?);
+    }
+    list.push(b']');
+    Ok(list)
 }
 
 fn tell_retry(headers: &mut HeaderMap, error: &ApiError) {

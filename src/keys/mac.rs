@@ -37,6 +37,7 @@ uses! {
     MailedUse = "empulse/mailed/1",
     ChallengeUse = "empulse/challenge/1",
     MediaUse = "empulse/media/1",
+    IdempotencyUse = "empulse/idempotency/1",
 }
 
 /// One use's keys, one from each of the ring, in its order.

@@ -16,7 +16,8 @@ use sha2::{Digest, Sha256};
 
 pub use self::file::RingFile;
 pub use self::mac::{
-    ChallengeUse, CsrfUse, MacKeys, MailedUse, MediaUse, RefreshTagUse, RefreshUse, derived,
+    ChallengeUse, CsrfUse, IdempotencyUse, MacKeys, MailedUse, MediaUse, RefreshTagUse, RefreshUse,
+    derived,
 };
 pub use self::new::new_key;
 use self::sign::SignatureKeys;
@@ -43,6 +44,7 @@ struct Ring {
     mailed: MacKeys<MailedUse>,
     challenge: MacKeys<ChallengeUse>,
     media: MacKeys<MediaUse>,
+    idempotency: MacKeys<IdempotencyUse>,
     receipt: SignatureKeys,
     audit: SignatureKeys,
 }
@@ -106,6 +108,7 @@ impl Keys {
             mailed: MacKeys::derived(ring),
             challenge: MacKeys::derived(ring),
             media: MacKeys::derived(ring),
+            idempotency: MacKeys::derived(ring),
             receipt: SignatureKeys::derived(ring, Purpose::Receipt)?,
             audit: SignatureKeys::derived(ring, Purpose::Audit)?,
         })))
@@ -138,6 +141,11 @@ impl Keys {
     /// What signs the addresses of stored files.
     pub fn media(&self) -> &MacKeys<MediaUse> {
         &self.0.media
+    }
+
+    /// What requests that are sent again are known by: they hold passwords, which a bare hash would give away.
+    pub fn idempotency(&self) -> &MacKeys<IdempotencyUse> {
+        &self.0.idempotency
     }
 
     /// By the first key of the ring.
@@ -289,6 +297,7 @@ pub(crate) mod tests {
             keys.mailed().mac(&said),
             keys.challenge().mac(&said),
             keys.media().mac(&said),
+            keys.idempotency().mac(&said),
         ];
         for (at, one) in macs.iter().enumerate() {
             assert!(!macs[at + 1..].contains(one), "{at} is another's");

@@ -45,6 +45,7 @@ pub struct Metrics {
     cache_lookups: Counter<u64>,
     refusals: Counter<u64>,
     limiter_degraded: Gauge<u64>,
+    idempotency: Counter<u64>,
     panics: Counter<u64>,
     jobs: Counter<u64>,
     job_duration: Histogram<f64>,
@@ -145,6 +146,11 @@ impl Metrics {
             limiter_degraded: state(
                 "empulse_rate_limiter_degraded",
                 "1 while limits are kept by this instance alone, without Redis",
+            ),
+            idempotency: counter(
+                "empulse_idempotency",
+                "{request}",
+                "Mutations that came with an Idempotency-Key, by what came of that",
             ),
             panics: counter(
                 "empulse_panics",
@@ -279,6 +285,11 @@ impl Metrics {
 
     pub fn limiter_degraded(&self, degraded: bool) {
         self.limiter_degraded.record(u64::from(degraded), &[]);
+    }
+
+    pub fn idempotency(&self, outcome: &'static str) {
+        self.idempotency
+            .add(1, &[KeyValue::new("outcome", outcome)]);
     }
 
     pub fn panic_caught(&self) {

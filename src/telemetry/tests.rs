@@ -383,6 +383,7 @@ fn the_prometheus_page_holds_all_instruments() {
     metrics.cache_lookup("accounts", true);
     metrics.rate_limit_refusal("sign-in");
     metrics.observe_redis(|| true);
+    metrics.idempotency("replayed");
     metrics.panic_caught();
     metrics.job("mail", "done", took);
     metrics.storage_call("put", "ok", took);
@@ -494,6 +495,7 @@ fn the_prometheus_page_holds_all_instruments() {
         (r#"empulse_rate_limit_refusals_total{quota="sign-in"}"#, 1.0),
         ("empulse_rate_limiter_degraded", 0.0),
         ("empulse_redis_up", 1.0),
+        (r#"empulse_idempotency_total{outcome="replayed"}"#, 1.0),
         ("empulse_panics_total", 1.0),
         ("empulse_log_lines_lost_total", 0.0),
     ] {

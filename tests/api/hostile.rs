@@ -348,6 +348,7 @@ async fn how_long_refusals_take_is_told() {
         client_name: None,
         client_version: None,
         only_queries: false,
+        idempotency_key: None,
     };
     let mut times: Vec<(Duration, &'static str)> = Vec::new();
     for Hostile { name, body, .. } in hostile() {

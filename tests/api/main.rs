@@ -11,6 +11,7 @@ mod authorization;
 mod catalogue;
 mod documents;
 mod hostile;
+mod idempotency;
 mod http;
 mod jobs;
 mod lists;

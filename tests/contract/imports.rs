@@ -19,6 +19,7 @@ const ROOMS: &[&str] = &[
     "catalogue",
     "accounts",
     "audit",
+    "idempotency",
     "app",
     "storage",
     "mail",

@@ -94,6 +94,25 @@ impl Access {
         }
     }
 
+    /// What it opens, as text: the same for two tokens only if they open the same.
+    pub fn opened(&self) -> String {
+        let Self {
+            account: _,
+            grant: _,
+            expires_at: _,
+            scopes,
+            touching,
+            revocation_ids,
+        } = self;
+        let scopes = scopes.iter().flatten().map(|scope| scope.as_str());
+        let scopes: Vec<_> = scopes.collect();
+        match touching {
+            None => format!("opens: {}", scopes.join(",")),
+            // It depends on checks that nobody can compare; so it is like itself alone.
+            Some(_) => format!("is: {revocation_ids:?}"),
+        }
+    }
+
     /// Whether it opens a scope for a thing, named by its id and those of all that it is part of; or for nothing in
     /// particular.
     pub fn opens(&self, scope: Scope, touched: &[String]) -> Result<bool, AccessFault> {

@@ -157,6 +157,16 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
         goes: Goes::Deleted,
     },
     PersonalTable {
+        table: "idempotency_keys",
+        key: "encode(k.key, 'hex')",
+        whose: OF_ACCOUNT,
+        shown: &["account_id", "held_until", "is_done", "expires_at"],
+        ids: &[ACCOUNT],
+        // What was answered may be about somebody else, and is forgotten within a day.
+        withheld: &["key", "input", "attempt", "answer"],
+        goes: Goes::Deleted,
+    },
+    PersonalTable {
         table: "data_exports",
         key: ID,
         whose: OF_ACCOUNT,

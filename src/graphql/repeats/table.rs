@@ -43,3 +43,8 @@ pub const MUTATIONS: &[(&str, Kept)] = &[
     ("deleteAccount", Kept::ForADay),
     ("updateAccountAsAdmin", Kept::ForADay),
 ];
+
+pub fn of(mutation: &str) -> Kept {
+    let row = MUTATIONS.iter().find(|(name, _)| *name == mutation);
+    row.map_or(SECRET, |(_, kept)| *kept)
+}

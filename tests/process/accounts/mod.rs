@@ -6,6 +6,7 @@ mod instances;
 mod kills;
 mod leaving;
 mod outages;
+mod repeats;
 mod whole_way;
 
 use crate::support::{Database, Service, registration};
