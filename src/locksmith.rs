@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::accounts;
 use crate::app::App;
+use crate::audit::{self, By, Event};
 use crate::config::KeyKind;
 use crate::db::migrate;
 use crate::keys::{self, RingFile};
@@ -67,6 +68,12 @@ pub async fn rotate(app: &App, mut tell: impl FnMut(Progress)) -> anyhow::Result
         })
         .await
         .context("what was done stays, and another run goes on from there")?;
+    if rotation.re_encrypted > 0 {
+        let event = Event::new("keys.rotated", &By::default(), app.clock.now())
+            .detail("reEncrypted", rotation.re_encrypted)
+            .detail("underFirst", rotation.under_first);
+        audit::record_alone(&app.db, event).await?;
+    }
     Ok(Summary {
         vault: &app.vault,
         rotation,

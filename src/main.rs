@@ -134,6 +134,7 @@ async fn command_in_runtime(command: Command, config: Arc<Config>) -> anyhow::Re
             if !audit::verify_command(&app, &mut found, &mut progress).await? {
                 return Ok(ExitCode::FAILURE);
             }
+        }
         Command::RotateKeys => {
             let app = App::open(config, Metrics::detached()).await?;
             let summary = locksmith::rotate(&app, |progress| eprintln!("{progress}")).await?;

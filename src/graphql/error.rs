@@ -143,6 +143,7 @@ impl ApiError {
             | Self::OnlyQueries
             | Self::Unauthenticated(_)
             | Self::Forbidden(_)
+            | Self::NotOfRole(_)
             | Self::Csrf(_)
             | Self::PayloadTooLarge(_) => false,
         }

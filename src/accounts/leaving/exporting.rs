@@ -82,7 +82,7 @@ impl Accounts {
     ) -> Result<ExportAddress, Fault> {
         quotas::charge(&self.app, quotas::PRESSED_BUTTONS, &client.limit_key).await?;
         let account = match actor {
-            Actor::SignedIn(_) => actor.in_session()?.account.id,
+            Actor::SignedIn(_) | Actor::Limited(_) => actor.in_session()?.account.id,
             Actor::Anonymous => self.account_by_cookie(client).await?,
         };
         let now = self.app.clock.now();

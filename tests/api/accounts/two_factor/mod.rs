@@ -6,6 +6,7 @@ mod changes;
 mod codes;
 mod guessing;
 mod instances;
+mod keys;
 mod setting_up;
 mod signing_in;
 mod trusted;
