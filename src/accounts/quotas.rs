@@ -72,7 +72,9 @@ impl ADay {
         let Some(limit) = app.scaled(self.a_day) else {
             return Ok(());
         };
-        let oldest = usize::try_from(limit).ok().and_then(|limit| asked.get(limit - 1));
+        let oldest = usize::try_from(limit)
+            .ok()
+            .and_then(|limit| asked.get(limit - 1));
         let Some(oldest) = oldest else {
             return Ok(());
         };

@@ -114,7 +114,10 @@ mod tests {
     fn an_event_has_the_hash_that_it_always_had() {
         let hash = content().hash(&BEGINNING);
         let text: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(text, "b96d31969a2235e59f934166de3170d86bdf96adc5802d81c177040bb24c1f43");
+        assert_eq!(
+            text,
+            "b96d31969a2235e59f934166de3170d86bdf96adc5802d81c177040bb24c1f43"
+        );
         let bare = Content {
             actor: None,
             subject: None,
@@ -129,7 +132,10 @@ mod tests {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        assert_eq!(text, "07237b4fad70e098bf3c1e9178dd92a03f0bfe40c67c24d75bc1333bf33882af");
+        assert_eq!(
+            text,
+            "07237b4fad70e098bf3c1e9178dd92a03f0bfe40c67c24d75bc1333bf33882af"
+        );
     }
 
     #[test]

@@ -50,7 +50,11 @@ fn tell(report: &Report, out: &mut impl Write) -> io::Result<()> {
     };
     writeln!(out, "{fits}: {} events in one chain", report.events)?;
     if report.erased > 0 {
-        writeln!(out, "{} erased, as the trail says", count(report.erased, "personal part"))?;
+        writeln!(
+            out,
+            "{} erased, as the trail says",
+            count(report.erased, "personal part")
+        )?;
     }
     match &report.last_head {
         Some(head) => writeln!(
@@ -73,7 +77,11 @@ fn tell(report: &Report, out: &mut impl Write) -> io::Result<()> {
         )?;
     }
     if report.waiting > 0 {
-        writeln!(out, "{} not chained yet", count(report.waiting.unsigned_abs(), "event"))?;
+        writeln!(
+            out,
+            "{} not chained yet",
+            count(report.waiting.unsigned_abs(), "event")
+        )?;
     }
     Ok(())
 }

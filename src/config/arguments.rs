@@ -16,13 +16,24 @@ const TRACKS: &str = "2000";
 pub enum Command {
     Serve,
     Worker,
-    Migrate { dry_run: bool },
+    Migrate {
+        dry_run: bool,
+    },
     Schema,
     Check,
-    Demo { tracks: u32, seed: u64 },
-    CreateAdmin { email: String, name: String },
+    Demo {
+        tracks: u32,
+        seed: u64,
+    },
+    CreateAdmin {
+        email: String,
+        name: String,
+    },
     VerifyAudit,
-    GenerateKeys { only: Option<KeyKind>, id: Option<String> },
+    GenerateKeys {
+        only: Option<KeyKind>,
+        id: Option<String>,
+    },
     RotateKeys,
 }
 

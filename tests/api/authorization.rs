@@ -161,8 +161,8 @@ const fn cells(anonymous: Cell, stale: Cell, signed_in: [Cell; 3], narrowed: [Ce
     let [listener, moderator, admin] = signed_in;
     let [reading, elsewhere] = narrowed;
     [
-        anonymous, stale, stale, stale, stale, listener, moderator, admin, reading, elsewhere, reading,
-        elsewhere, stale,
+        anonymous, stale, stale, stale, stale, listener, moderator, admin, reading, elsewhere,
+        reading, elsewhere, stale,
     ]
 }
 

@@ -137,12 +137,19 @@ impl Accounts {
         Ok(())
     }
 
-    pub(in crate::accounts) fn presented(&self, text: Option<&SecretString>) -> Option<RefreshToken> {
+    pub(in crate::accounts) fn presented(
+        &self,
+        text: Option<&SecretString>,
+    ) -> Option<RefreshToken> {
         RefreshToken::parse(&self.keys, text?.expose_secret())
     }
 
     /// A request that uses the cookie shows that a page did it that may.
-    pub(in crate::accounts) fn check_csrf(&self, session: SessionId, client: &Client) -> Result<(), Fault> {
+    pub(in crate::accounts) fn check_csrf(
+        &self,
+        session: SessionId,
+        client: &Client,
+    ) -> Result<(), Fault> {
         let proof = &client.csrf;
         if !proof.origin_is_allowed {
             return Err(Fault::Csrf(

@@ -16,8 +16,8 @@ mod user;
 
 pub use account::Account;
 pub use administration::{AdministrationMutation, AdministrationQuery};
-pub use leaving::LeavingMutation;
 pub use api_tokens::{ApiToken, ApiTokenMutation, api_token};
+pub use leaving::LeavingMutation;
 pub use mistakes::UserError;
 pub use mutations::AccountMutation;
 pub use query::AccountQuery;

@@ -28,9 +28,7 @@ impl Listed for Artist {
             | List::AlbumsOfArtist
             | List::TracksOfAlbum
             | List::AuditLog
-            | List::Accounts(_) => {
-                catalogue::ArtistOrder::NEWEST.position(&self.0)
-            }
+            | List::Accounts(_) => catalogue::ArtistOrder::NEWEST.position(&self.0),
         }
     }
 }

@@ -73,7 +73,9 @@ async fn an_allowed_page_reads_the_answer_and_what_it_needs_of_its_headers() {
             );
             assert_eq!(
                 answer.header("access-control-expose-headers"),
-                Some("X-Correlation-ID, RateLimit, RateLimit-Policy, Retry-After, Idempotency-Replayed")
+                Some(
+                    "X-Correlation-ID, RateLimit, RateLimit-Policy, Retry-After, Idempotency-Replayed"
+                )
             );
             assert!(varies(&answer).contains(&"Origin"), "{origin}");
         }

@@ -113,7 +113,11 @@ async fn with_a_web_client_the_links_are_its_own() {
         let answer = send(visit(&app, path)).await;
         // The client's own page asks there.
         let status = if path == "/export" { 405 } else { 404 };
-        assert_eq!((answer.status, answer.code()), (status, "BAD_REQUEST"), "{path}");
+        assert_eq!(
+            (answer.status, answer.code()),
+            (status, "BAD_REQUEST"),
+            "{path}"
+        );
     }
     let answer = send(visit(&app, "/verify?token=emp_v-1")).await;
     let csp = answer.header("content-security-policy").unwrap();
