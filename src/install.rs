@@ -114,6 +114,7 @@ fn told(fault: Fault) -> anyhow::Error {
         Fault::Database(error) => error.into(),
         Fault::Limited { .. } => anyhow::anyhow!("asked for too often"),
         Fault::Conflict(message) | Fault::Csrf(message) => anyhow::anyhow!(message),
+        Fault::BadInput(message) => anyhow::anyhow!(message),
         Fault::Refused(_) => anyhow::anyhow!("this may not be done"),
         Fault::Unavailable(reason) | Fault::Internal(reason) => anyhow::anyhow!(reason),
     }

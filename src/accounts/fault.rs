@@ -21,17 +21,13 @@ stored_enum!(
         InvalidCode = "INVALID_CODE",
         InvalidEmail = "INVALID_EMAIL",
         InvalidName = "INVALID_NAME",
-        InvalidState = "INVALID_STATE",
         InvalidToken = "INVALID_TOKEN",
         NotEnabled = "NOT_ENABLED",
         NotFound = "NOT_FOUND",
-        OwnAccount = "OWN_ACCOUNT",
         PasswordCompromised = "PASSWORD_COMPROMISED",
         PasswordTooLong = "PASSWORD_TOO_LONG",
         PasswordTooShort = "PASSWORD_TOO_SHORT",
-        Required = "REQUIRED",
         Suspended = "SUSPENDED",
-        TooLong = "TOO_LONG",
         Unverified = "UNVERIFIED",
     }
 );
@@ -73,6 +69,8 @@ impl Mistake {
 #[derive(Debug)]
 pub enum Fault {
     Mistakes(Vec<Mistake>),
+    /// What was sent can't be meant, and there is no code of a mistake for it.
+    BadInput(String),
     /// Asked for too often.
     Limited {
         limit: u64,

@@ -61,11 +61,11 @@ pub async fn verify(
         missing: HashMap::new(),
     };
     link_if_possible(db).await?;
-    let whole = walk.to_the_end(db, &mut told).await?;
+    let whole = walk.go_on(db, &mut told).await?;
     // What was erased meanwhile was seen to be gone before the event that says so.
     let whole = whole && {
         link_if_possible(db).await?;
-        walk.to_the_end(db, &mut told).await?
+        walk.go_on(db, &mut told).await?
     };
     let mut report = match whole {
         true => walk.ends(),
@@ -131,11 +131,7 @@ struct Walk {
 
 impl Walk {
     /// Goes on from where it was; false where something does not fit.
-    async fn to_the_end(
-        &mut self,
-        db: &Db,
-        told: &mut impl FnMut(i64, i64),
-    ) -> Result<bool, Error> {
+    async fn go_on(&mut self, db: &Db, told: &mut impl FnMut(i64, i64)) -> Result<bool, Error> {
         let goes_to = store::head(db).await?.map_or(0, |(sequence, _)| sequence);
         loop {
             let batch = store::chained_after(db, self.report.events, BATCH).await?;

@@ -230,6 +230,7 @@ impl From<Fault> for ApiError {
                 retry_after,
             },
             Fault::Conflict(message) => Self::Conflict(message),
+            Fault::BadInput(message) => Self::BadRequest(message),
             Fault::Csrf(message) => Self::Csrf(message),
             Fault::Refused(refused) => refused.into(),
             Fault::Unavailable(reason) => Self::unavailable(reason),

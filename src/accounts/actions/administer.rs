@@ -56,13 +56,14 @@ impl Accounts {
     ) -> Result<Arc<Account>, Fault> {
         let account = change.account;
         let changed = self.try_change(principal, change, client).await;
-        // Who may not at all is on the trail already.
-        if let Err(Fault::Mistakes(mistakes)) = &changed {
-            let codes = mistakes.iter().map(|mistake| mistake.code.as_str().into());
+        // Who is no administrator never comes here, and is on the trail already.
+        if let Err(fault) = &changed
+            && let Some(codes) = codes(fault)
+        {
             let event = self
                 .event("admin.refused", principal.account.id, client)
                 .detail("field", "updateAccountAsAdmin")
-                .detail("codes", codes.collect::<Vec<Value>>());
+                .detail("codes", codes);
             let event = match account {
                 Some(account) => event.about(account),
                 None => event,
@@ -78,7 +79,7 @@ impl Accounts {
         change: AccountChange,
         client: &Client,
     ) -> Result<Arc<Account>, Fault> {
-        let wanted = read(change).map_err(Fault::Mistakes)?;
+        let wanted = read(change)?;
         let mut tx = self.app.db.begin().await?;
         match hold(&mut tx, principal, &wanted).await {
             Ok((before, standing)) => {
@@ -144,7 +145,7 @@ async fn hold(
     }
     let (before, _) = held.ok_or_else(unknown)?;
     let standing = wanted.standing(&before);
-    judge(&before, &standing, principal).map_err(Fault::Mistakes)?;
+    judge(&before, &standing, principal)?;
     Ok((before, standing))
 }
 
@@ -190,51 +191,62 @@ fn events(
     events
 }
 
+/// As clients know it; none where it was nobody's refusal.
+fn codes(fault: &Fault) -> Option<Vec<Value>> {
+    let code = match fault {
+        Fault::Mistakes(mistakes) => {
+            let codes = mistakes.iter().map(|mistake| mistake.code.as_str().into());
+            return Some(codes.collect());
+        }
+        Fault::BadInput(_) => "BAD_REQUEST",
+        Fault::Conflict(_) => "CONFLICT",
+        Fault::Refused(_) => "FORBIDDEN",
+        Fault::Limited { .. }
+        | Fault::Csrf(_)
+        | Fault::Unavailable(_)
+        | Fault::Database(_)
+        | Fault::Internal(_) => return None,
+    };
+    Some(vec![code.into()])
+}
+
 /// What is wrong with it whoever it is about, all at once.
-fn read(change: AccountChange) -> Result<Wanted, Vec<Mistake>> {
-    let mut mistakes = Vec::new();
-    let account = change.account;
-    if account.is_none() {
-        mistakes.push(unknown());
-    }
-    let roles = kept(change.roles, "roles", &mut mistakes);
-    let tier = kept(change.tier, "tier", &mut mistakes);
-    let is_suspended = kept(change.is_suspended, "suspended", &mut mistakes);
-    let unlocks = kept(change.unlocks, "unlock", &mut mistakes);
+fn read(change: AccountChange) -> Result<Wanted, Fault> {
+    let mut wrong = Vec::new();
+    let roles = kept(change.roles, "roles", &mut wrong);
+    let tier = kept(change.tier, "tier", &mut wrong);
+    let is_suspended = kept(change.is_suspended, "suspended", &mut wrong);
+    let unlocks = kept(change.unlocks, "unlock", &mut wrong);
     // Without what would break more than a line.
     let is_shown = |letter: &char| !letter.is_control() || matches!(letter, '\n' | '\t');
     let reason: String = change.reason.chars().filter(is_shown).collect();
     let reason = reason.trim();
     if reason.is_empty() {
-        let mistake = Mistake::new(
-            MistakeCode::Required,
-            "A reason is needed; it stands on the audit trail.",
-        );
-        mistakes.push(mistake.of("reason"));
+        wrong.push("`reason` can't be empty; it stands on the audit trail.".to_owned());
     }
     if reason.chars().count() > LONGEST_REASON {
-        let message = format!("A reason has at most {LONGEST_REASON} characters.");
-        mistakes.push(Mistake::new(MistakeCode::TooLong, message).of("reason"));
+        wrong.push(format!("`reason` has at most {LONGEST_REASON} characters."));
     }
-    match account {
-        Some(account) if mistakes.is_empty() => Ok(Wanted {
-            account,
-            roles: roles.map(whole),
-            tier,
-            is_suspended,
-            unlocks: unlocks.unwrap_or_default(),
-            reason: reason.to_owned(),
-        }),
-        _ => Err(mistakes),
+    if !wrong.is_empty() {
+        return Err(Fault::BadInput(wrong.join(" ")));
     }
+    Ok(Wanted {
+        account: change.account.ok_or_else(unknown)?,
+        roles: roles.map(whole),
+        tier,
+        is_suspended,
+        unlocks: unlocks.unwrap_or_default(),
+        reason: reason.to_owned(),
+    })
 }
 
-/// What is to be set; null is a mistake.
-fn kept<T>(sent: Option<Option<T>>, field: &'static str, mistakes: &mut Vec<Mistake>) -> Option<T> {
+/// What is to be set; null is wrong.
+fn kept<T>(sent: Option<Option<T>>, field: &'static str, wrong: &mut Vec<String>) -> Option<T> {
     let value = sent?;
     if value.is_none() {
-        let message = "This can't be null; leave it out to keep it as it is.";
-        mistakes.push(Mistake::new(MistakeCode::Required, message).of(field));
+        wrong.push(format!(
+            "`{field}` can't be null; leave it out to keep it as it is."
+        ));
     }
     value
 }
@@ -283,28 +295,24 @@ impl Standing {
 
 /// Whether this administrator may do that to this account. Nobody takes their own rights, and who acts administers still,
 /// as nobody else changes that meanwhile: so somebody who can sign in administers after it.
-fn judge(before: &Account, after: &Standing, principal: &Principal) -> Result<(), Vec<Mistake>> {
+fn judge(before: &Account, after: &Standing, principal: &Principal) -> Result<(), Fault> {
     if before.status == Status::Closed {
-        let message = "The account was closed by its owner, who alone can open it again.";
-        let mistake = Mistake::new(MistakeCode::InvalidState, message);
-        return Err(vec![mistake.of("accountId")]);
+        return Err(Fault::Conflict(
+            "The account was closed by its owner, who alone can open it again.",
+        ));
     }
-    let mut mistakes = Vec::new();
-    if before.id == principal.account.id {
-        let own = |message| Mistake::new(MistakeCode::OwnAccount, message);
-        if !after.has_roles_of(before) {
-            let message = "Nobody changes their own roles; another administrator can.";
-            mistakes.push(own(message).of("roles"));
+    if before.id != principal.account.id {
+        return Ok(());
+    }
+    let own = match (after.has_roles_of(before), after.status == before.status) {
+        (true, true) => return Ok(()),
+        (false, true) => "Nobody changes their own roles; another administrator can.",
+        (true, false) => "Nobody suspends themselves; another administrator can.",
+        (false, false) => {
+            "Nobody changes their own roles or suspends themselves; another administrator can."
         }
-        if after.status != before.status {
-            let message = "Nobody suspends themselves; another administrator can.";
-            mistakes.push(own(message).of("suspended"));
-        }
-    }
-    match mistakes.is_empty() {
-        true => Ok(()),
-        false => Err(mistakes),
-    }
+    };
+    Err(Refused::Forbidden(own).into())
 }
 
 fn unknown() -> Mistake {

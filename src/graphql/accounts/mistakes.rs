@@ -38,21 +38,15 @@ pub enum AccountErrorCode {
     InvalidCode,
     InvalidEmail,
     InvalidName,
-    /// Not as the account is now.
-    InvalidState,
     /// Unknown, used or expired.
     InvalidToken,
     NotEnabled,
     NotFound,
-    /// What nobody does to themselves.
-    OwnAccount,
     /// Among the passwords known from breaches.
     PasswordCompromised,
     PasswordTooLong,
     PasswordTooShort,
-    Required,
     Suspended,
-    TooLong,
     Unverified,
 }
 

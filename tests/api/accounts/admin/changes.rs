@@ -181,53 +181,42 @@ async fn what_is_wrong_with_a_change_is_said_all_at_once_and_nothing_is_done() {
     let id = id_of(&app, "ana@example.org").await;
     let unknown = "account_01h455vb4pex5vsknk084sn02q";
     let everything = json!({ "roles": ["ARTIST"], "tier": "PREMIUM", "suspended": true });
-    for (account, change, expected) in [
-        (&*id, json!({ "reason": "" }), vec!["REQUIRED reason"]),
-        (
-            &id,
-            json!({ "reason": " \u{0}\n " }),
-            vec!["REQUIRED reason"],
-        ),
-        (
-            &id,
-            json!({ "reason": "ä".repeat(2_001) }),
-            vec!["TOO_LONG reason"],
-        ),
-        (
-            &id,
-            json!({ "roles": null, "tier": null, "suspended": null, "unlock": null, "reason": "" }),
-            vec![
-                "REQUIRED roles",
-                "REQUIRED tier",
-                "REQUIRED suspended",
-                "REQUIRED unlock",
-                "REQUIRED reason",
-            ],
-        ),
-        (
-            "x",
-            json!({ "reason": "" }),
-            vec!["NOT_FOUND accountId", "REQUIRED reason"],
-        ),
-        (&user_of(&id), json!({}), vec!["NOT_FOUND accountId"]),
-        (unknown, json!({}), vec!["NOT_FOUND accountId"]),
-    ] {
-        let mut change = change;
+    let with_everything = |mut change: Value| {
         for (name, value) in everything.as_object().unwrap() {
             let change = change.as_object_mut().unwrap();
             change.entry(name.as_str()).or_insert(value.clone());
         }
-        let (refused, events) = recorded_by(&app, update(&app, &admin, account, change)).await;
-        assert_eq!(mistakes(&refused), expected);
-        assert_eq!(refused["account"], Value::Null);
+        change
+    };
+    for (account, change, named) in [
+        (&*id, json!({ "reason": "" }), vec!["reason"]),
+        (&id, json!({ "reason": " \u{0}\n " }), vec!["reason"]),
+        (&id, json!({ "reason": "ä".repeat(2_001) }), vec!["reason"]),
+        (
+            &id,
+            json!({ "roles": null, "tier": null, "suspended": null, "unlock": null, "reason": "" }),
+            vec!["roles", "tier", "suspended", "unlock", "reason"],
+        ),
+        ("x", json!({ "reason": "" }), vec!["reason"]),
+    ] {
+        let change = with_everything(change);
+        let asked = refused(&app, &admin, account, change);
+        let ((code, said), events) = recorded_by(&app, asked).await;
+        assert_eq!(code, "BAD_REQUEST");
+        for name in ["roles", "tier", "suspended", "unlock", "reason"] {
+            let is_named = said.contains(&format!("`{name}`"));
+            assert_eq!(is_named, named.contains(&name), "{name}: {said}");
+        }
         assert_eq!(actions(&events), ["admin.refused"]);
-        let codes: Vec<_> = expected.iter().map(|code| code.split(' ').next()).collect();
-        assert_eq!(
-            events[0].details,
-            json!({ "field": "updateAccountAsAdmin", "codes": codes })
-        );
-        let is_id = account.starts_with("account_");
-        assert_eq!(events[0].subject.as_deref(), is_id.then_some(account));
+        assert_refusal(&events[0], account, &["BAD_REQUEST"]);
+    }
+    for account in [&*user_of(&id), unknown] {
+        let change = with_everything(json!({}));
+        let (payload, events) = recorded_by(&app, update(&app, &admin, account, change)).await;
+        assert_eq!(mistakes(&payload), ["NOT_FOUND accountId"]);
+        assert_eq!(payload["account"], Value::Null);
+        assert_eq!(actions(&events), ["admin.refused"]);
+        assert_refusal(&events[0], account, &["NOT_FOUND"]);
     }
     let own = me(&app, &app.sign_in("ana@example.org").await.access).await;
     assert_eq!(
@@ -245,22 +234,24 @@ async fn nobody_changes_their_own_roles_or_suspends_themselves() {
     let admin = administrator(&app, "admin@example.org").await;
     administrator(&app, "other@example.org").await;
     let id = id_of(&app, "admin@example.org").await;
-    for (change, expected) in [
-        (json!({ "roles": ["LISTENER"] }), vec!["OWN_ACCOUNT roles"]),
+    for (change, said) in [
+        (json!({ "roles": ["LISTENER"] }), "their own roles;"),
         (
             json!({ "roles": ["ADMIN", "MODERATOR", "ARTIST"] }),
-            vec!["OWN_ACCOUNT roles"],
+            "their own roles;",
         ),
-        (json!({ "suspended": true }), vec!["OWN_ACCOUNT suspended"]),
+        (json!({ "suspended": true }), "suspends themselves;"),
         (
             json!({ "roles": [], "suspended": true, "tier": "PREMIUM" }),
-            vec!["OWN_ACCOUNT roles", "OWN_ACCOUNT suspended"],
+            "their own roles or suspends themselves;",
         ),
     ] {
-        let (refused, events) = recorded_by(&app, update(&app, &admin, &id, change)).await;
-        assert_eq!(mistakes(&refused), expected);
+        let asked = refused(&app, &admin, &id, change);
+        let ((code, message), events) = recorded_by(&app, asked).await;
+        assert_eq!(code, "FORBIDDEN");
+        assert!(message.contains(said), "{message}");
         assert_eq!(actions(&events), ["admin.refused"]);
-        assert_eq!(events[0].subject.as_deref(), Some(&*id));
+        assert_refusal(&events[0], &id, &["FORBIDDEN"]);
     }
     let own = me(&app, &admin.access).await;
     assert_eq!(
@@ -294,8 +285,9 @@ async fn a_closed_account_is_its_owners_to_open_again() {
         json!({ "tier": "PREMIUM" }),
         json!({ "unlock": true }),
     ] {
-        let refused = update(&app, &admin, &id, change).await;
-        assert_eq!(mistakes(&refused), ["INVALID_STATE accountId"]);
+        let (code, said) = refused(&app, &admin, &id, change).await;
+        assert_eq!(code, "CONFLICT");
+        assert!(said.contains("closed by its owner"), "{said}");
     }
     let shown = app
         .data_as(
@@ -385,4 +377,15 @@ async fn who_does_not_administer_changes_nothing_and_has_tried() {
         .await,
         0
     );
+}
+
+/// That a refusal stands on the trail with the account that it was about, if it was about one.
+#[track_caller]
+fn assert_refusal(event: &Recorded, account: &str, codes: &[&str]) {
+    assert_eq!(
+        event.details,
+        json!({ "field": "updateAccountAsAdmin", "codes": codes })
+    );
+    let is_id = account.starts_with("account_");
+    assert_eq!(event.subject.as_deref(), is_id.then_some(account));
 }

@@ -10,7 +10,7 @@ mod suspended;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::support::SignedIn;
+use crate::support::{Answer, SignedIn};
 
 pub const UPDATE: &str =
     "mutation ($input: UpdateAccountAsAdminInput!) { updateAccountAsAdmin(input: $input) {
@@ -38,12 +38,29 @@ pub fn user_of(account: &str) -> String {
     account.replace("account_", "user_")
 }
 
-/// What a change by an administrator came to; a reason is given.
-pub async fn update(app: &TestApp, by: &SignedIn, account: &str, change: Value) -> Value {
+/// A change by an administrator; a reason is given, unless it is another.
+async fn ask(app: &TestApp, by: &SignedIn, account: &str, change: Value) -> Answer {
     let mut input = json!({ "accountId": account, "reason": "Asked for in ticket 7" });
     let change = change.as_object().unwrap().clone();
     input.as_object_mut().unwrap().extend(change);
-    payload(app, Some(&by.access), UPDATE, input).await
+    app.call(Some(&by.access), UPDATE, input).await
+}
+
+/// What it came to.
+pub async fn update(app: &TestApp, by: &SignedIn, account: &str, change: Value) -> Value {
+    only_field(ask(app, by, account, change).await.data())
+}
+
+/// With which code it was refused as a whole, and what was said.
+pub async fn refused(
+    app: &TestApp,
+    by: &SignedIn,
+    account: &str,
+    change: Value,
+) -> (String, String) {
+    let answer = ask(app, by, account, change).await;
+    let said = answer.body["errors"][0]["message"].as_str().unwrap();
+    (answer.code().to_owned(), said.to_owned())
 }
 
 /// As if each device that an account knows had been trusted when a second factor was given on it.
