@@ -75,8 +75,9 @@ fn ids(ids: &[impl ToString]) -> String {
     ids.join(", ")
 }
 
-/// What not everybody may list; as many statements are held to where that is tested (`accounts::admin::list`).
-const ELSEWHERE: [&str; 1] = ["Query.accounts"];
+/// What not everybody may list; as many statements are held to where that is tested (`accounts::admin::list`,
+/// `audit::reading`).
+const ELSEWHERE: [&str; 2] = ["Query.accounts", "Query.auditLog"];
 
 /// In a query, `ARTIST`, `ALBUM` and `TRACK` are all fields that one has of its own.
 fn cases(made: &Catalogue, size: usize) -> Vec<Case> {
