@@ -507,3 +507,29 @@ fn the_dearest_token_costs_little() {
     println!("{taken:?}, believed: {}", judged.is_ok());
     assert!(taken < Duration::from_secs(2), "{taken:?}");
 }
+
+#[test]
+fn two_open_the_same_only_if_nothing_tells_them_apart() {
+    let opened = |token: &str| verify(token).unwrap().opened();
+    let reads = r#"check if scope("PLAYLISTS_READ")"#;
+    let album = format!("check if resource(\"{ONE}\")");
+    let one = narrowed(&minted(), reads);
+    assert_eq!(opened(&one), opened(&narrowed(&minted(), reads)));
+    let by_api_token = minted_api_token(&[Scope::PlaylistsRead]);
+    assert_eq!(opened(&one), opened(&by_api_token));
+    let of_album = narrowed(&one, &album);
+    let others = [
+        narrowed(&minted(), r#"check if scope("PLAYLISTS_WRITE")"#),
+        narrowed(&minted(), ""),
+        of_album.clone(),
+        narrowed(&one, &format!("check if resource(\"{OTHER}\")")),
+        narrowed(&of_album, &album),
+    ];
+    let all: BTreeSet<_> = others
+        .iter()
+        .chain([&one])
+        .map(|token| opened(token))
+        .collect();
+    assert_eq!(all.len(), 6);
+    assert_eq!(opened(&of_album), opened(&of_album));
+}
