@@ -260,7 +260,7 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
     },
 ];
 
-const OF_TRAIL: &str = "k.actor_id = $1 or k.subject_id in ($2, $3)";
+const OF_TRAIL: &str = "k.actor_id = $1 or k.person_id = $1 or k.subject_id in ($2, $3)";
 
 const CHAINED: &str = "what happened stays in one chain that can be verified; what was personal in it stood apart, and an id \
                        that nothing knows any more is nobody's";
@@ -327,6 +327,7 @@ mod tests {
             pieces,
             [
                 ("k.actor_id = ", Some(Whose::Id)),
+                (" or k.person_id = ", Some(Whose::Id)),
                 (" or k.subject_id in (", Some(Whose::Account)),
                 (", ", Some(Whose::User)),
                 (")", None),

@@ -4,12 +4,15 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 
 use super::*;
+use crate::accounts::api_tokens::api_token;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_closes_is_out_everywhere_at_once_and_told_how_to_come_back() {
     let app = TestApp::new().await;
     app.member(ANA).await;
     let (one, other) = (app.sign_in(ANA).await, app.sign_in(ANA).await);
+    let script = api_token(&app, &one.access, "ACCOUNT_READ").await;
+    assert!(is_believed(&app, &script).await);
     app.member("ben@example.org").await;
     let ben = app.sign_in("ben@example.org").await;
     let (closed, mails) = with_mails(&app, delete(&app, &one.access, RIGHT)).await;
@@ -22,6 +25,7 @@ async fn who_closes_is_out_everywhere_at_once_and_told_how_to_come_back() {
         let refreshed = refresh(&app, &session.refresh).await;
         assert_eq!(mistakes(&refreshed), ["INVALID_TOKEN refreshToken"]);
     }
+    assert!(!is_believed(&app, &script).await);
     assert!(is_believed(&app, &ben.access).await);
     assert_eq!(status_of(&app, ANA).await.as_deref(), Some("CLOSED"));
     let endings = "select count(*) from sessions where ended_because = 'CLOSED'";

@@ -179,6 +179,15 @@ async fn after_thirty_days_no_trace_of_them_is_left() {
     );
     assert_eq!(mistakes(&login(&app, "ben@example.org", RIGHT).await), NONE);
 
+    // The trail is whole, and says what went of it.
+    while empulse::audit::link(&app.app.db).await.unwrap() > 0 {}
+    let report = empulse::audit::verify(&app.app.db, &app.app.keys, Vec::new(), |_, _| {});
+    let report = report.await.unwrap();
+    assert!(report.misfits.is_empty(), "{report:?}");
+    assert!(report.erased > 0 && report.events > 0, "{report:?}");
+    let told = "select count(*) from audit_events where action = 'account.erased'";
+    assert_eq!(count(&app, told).await, 1);
+
     // The address is free, for somebody new.
     assert_eq!(
         mistakes(&login(&app, QUILLAN, RIGHT).await),

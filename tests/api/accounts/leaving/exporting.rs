@@ -80,6 +80,8 @@ async fn somebody_with_everything(app: &TestApp, email: &str) -> String {
         "insert into recovery_codes (account_id, code_hash) select id, sha256('a code') from accounts where email = $1",
         "insert into second_steps (id, account_id, token_hash, is_remembered, by_cookie, created_at, expires_at) \
          select gen_random_uuid(), id, sha256('a step'), true, false, now(), now() from accounts where email = $1",
+        "insert into idempotency_keys (account_id, key, input, attempt, held_until, expires_at) \
+         select id, sha256('a key'), sha256('an input'), gen_random_uuid(), now(), now() from accounts where email = $1",
         "update accounts set totp_secret = 'sealed', totp_begun_at = now() where email = $1",
     ] {
         assert_eq!(sql.execute(fill, &[&email]).await.unwrap(), 1);

@@ -7,6 +7,7 @@ mod codes;
 mod guessing;
 mod instances;
 mod keys;
+mod leaving;
 mod setting_up;
 mod signing_in;
 mod trusted;
