@@ -200,12 +200,13 @@ fn codes(fault: &Fault) -> Option<Vec<Value>> {
         }
         Fault::BadInput(_) => "BAD_REQUEST",
         Fault::Conflict(_) => "CONFLICT",
-        Fault::Refused(_) => "FORBIDDEN",
         Fault::Limited { .. }
         | Fault::Csrf(_)
         | Fault::Unavailable(_)
         | Fault::Database(_)
-        | Fault::Internal(_) => return None,
+        | Fault::Internal(_)
+        // Stands on the trail as the refusal of the field.
+        | Fault::Refused(_) => return None,
     };
     Some(vec![code.into()])
 }
