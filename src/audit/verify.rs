@@ -86,8 +86,8 @@ async fn link_if_possible(db: &Db) -> Result<(), Error> {
 struct ReadHead {
     place: String,
     head: Head,
-    /// Else its key is not among ours any more.
-    is_ours: bool,
+    /// Why nobody can say that it is ours: its key is not among the signing keys.
+    unknown: Option<HeadFault>,
 }
 
 /// By how far they say that the chain goes.
@@ -95,18 +95,18 @@ fn read_heads(keys: &Keys, found: Vec<FoundHead>, report: &mut Report) -> Vec<Re
     let mut heads = Vec::with_capacity(found.len());
     for FoundHead { place, signed } in found {
         let read = signed.and_then(|signed| {
-            let is_ours = match signed.check(keys) {
-                Ok(()) => true,
-                Err(HeadFault::Signature(SignatureFault::UnknownKey(_))) => false,
+            let unknown = match signed.check(keys) {
+                Ok(()) => None,
+                Err(fault @ HeadFault::Signature(SignatureFault::UnknownKey(_))) => Some(fault),
                 Err(fault) => return Err(fault),
             };
-            Ok((signed.head()?, is_ours))
+            Ok((signed.head()?, unknown))
         });
         match read {
-            Ok((head, is_ours)) if head.count == head.sequence => heads.push(ReadHead {
+            Ok((head, unknown)) if head.count == head.sequence => heads.push(ReadHead {
                 place,
                 head,
-                is_ours,
+                unknown,
             }),
             Ok(_) => report.misfits.push(Misfit::Head {
                 place,
@@ -229,22 +229,25 @@ impl Walk {
         let ReadHead {
             place,
             head,
-            is_ours,
+            unknown,
         } = read;
-        if head.sequence != sequence || head.hash != hex(hash) {
-            return Err(Misfit::Rewritten {
-                place,
-                head,
-                after: self.fitting,
-            });
-        }
-        match is_ours {
-            true => {
+        let fits = head.sequence == sequence && head.hash == hex(hash);
+        match (fits, unknown) {
+            (true, None) => {
                 self.fitting = sequence;
                 self.report.heads += 1;
                 self.report.last_head = Some(head);
             }
-            false => self.report.unknown_heads += 1,
+            (true, Some(_)) => self.report.unknown_heads += 1,
+            (false, None) => {
+                return Err(Misfit::Rewritten {
+                    place,
+                    head,
+                    after: self.fitting,
+                });
+            }
+            // Whoever can write to the storage could have put it there: it says nothing of the trail, and ends no walk.
+            (false, Some(why)) => self.report.misfits.push(Misfit::Head { place, why }),
         }
         Ok(())
     }
@@ -260,13 +263,21 @@ impl Walk {
                 .misfits
                 .push(Misfit::PersonalGone { sequence, id, part });
         }
-        // The one that reaches furthest tells the most.
-        if let Some(ReadHead { place, head, .. }) = self.heads.last() {
+        // Of ours that reach further than the trail, the one that reaches furthest tells the most.
+        let mut cut_off = None;
+        for ReadHead {
+            place,
+            head,
+            unknown,
+        } in self.heads
+        {
             let last = self.report.events;
-            self.report
-                .misfits
-                .push(Misfit::CutOff { place, head, last });
+            match unknown {
+                None => cut_off = Some(Misfit::CutOff { place, head, last }),
+                Some(why) => self.report.misfits.push(Misfit::Head { place, why }),
+            }
         }
+        self.report.misfits.extend(cut_off);
         if self.report.heads == 0 && self.report.unknown_heads > 0 {
             self.report.misfits.push(Misfit::NoHeadOfOurs);
         }

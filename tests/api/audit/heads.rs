@@ -106,7 +106,7 @@ async fn each_head_stands_by_itself_and_all_are_checked() {
             &keys[0],
             String::from_utf8(got.to_vec())
                 .unwrap()
-                .replace("5", "4")
+                .replace("\\\"sequence\\\":5", "\\\"sequence\\\":4")
                 .into_bytes(),
             "the signature is not of this",
         ),
@@ -119,10 +119,7 @@ async fn each_head_stands_by_itself_and_all_are_checked() {
             first.starts_with(&format!("does not fit: the head {key} is none of ours: ")),
             "{told}"
         );
-        assert!(
-            told.contains(why) || why.contains("signature") && told.contains("no signed head"),
-            "{told}"
-        );
+        assert!(first.ends_with(why), "{told}");
         assert!(
             told.contains("as far as it fits: 5 events in one chain"),
             "{told}"

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use empulse::accounts::AccountId;
-use empulse::audit::{self, Event, FoundHead, SignedHead};
+use empulse::audit::{self, Event, FoundHead, Head, SignedHead};
 use uuid::Uuid;
 
 use super::{Bench, by, event, keys, noon};
@@ -199,6 +199,25 @@ async fn a_head_counts_by_its_signature_alone() {
     let told: Vec<String> = report.misfits.iter().map(ToString::to_string).collect();
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].starts_with("no head is signed by a key that is known"));
+    // One that does not fit says nothing of the trail, and keeps nobody from walking it to its end.
+    for sequence in [5, 11] {
+        let strange = Head {
+            sequence,
+            count: sequence,
+            ..head.head().unwrap()
+        };
+        let strange = SignedHead::sign(&keys("b"), &strange).unwrap();
+        let heads = vec![found(head.clone()), found(strange)];
+        let report = bench.verify_with(heads).await;
+        assert_eq!((report.events, report.heads), (10, 1));
+        let told: Vec<String> = report.misfits.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "the head head-of-ten is none of ours: it was signed by the key key-b, which is not among the signing keys"
+            ]
+        );
+    }
     // One that was altered, and one that is no head at all.
     let text = String::from_utf8(head.to_bytes().unwrap()).unwrap();
     let altered = text.replace("\\\"sequence\\\":10", "\\\"sequence\\\":11");
