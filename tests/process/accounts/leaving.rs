@@ -38,13 +38,13 @@ async fn an_account_that_is_half_erased_is_erased_by_whoever_is_left() {
     assert_eq!(closed["errors"], json!([]), "{closed}");
     // As if a month had passed, and somebody had a hand on the account: whoever erases it comes that far and no further.
     let holder = database.sql().await;
-    holder
-        .batch_execute(
-            "update accounts set erase_at = now() - interval '1 hour' where status = 'CLOSED'; \
-             begin; select from accounts where status = 'CLOSED' for update",
-        )
-        .await
-        .unwrap();
+    // Apart: what stands before a `begin` in the same message is of its transaction too.
+    for statement in [
+        "update accounts set erase_at = now() - interval '1 hour' where status = 'CLOSED'",
+        "begin; select from accounts where status = 'CLOSED' for update",
+    ] {
+        holder.batch_execute(statement).await.unwrap();
+    }
 
     let mut killed = worker(&folder, &url).await;
     let theirs = "select count(*) from sessions s join accounts a on a.id = s.account_id where a.status = 'CLOSED'";
