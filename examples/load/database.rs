@@ -102,6 +102,11 @@ impl Database {
         &self.url
     }
 
+    /// As a part of the service is told it.
+    pub fn source(&self) -> Source {
+        Source::Server(self.server.clone().database(&self.name))
+    }
+
     pub async fn create(&self) -> anyhow::Result<()> {
         let client = self.server_client().await?;
         const EXISTS: &str = "select exists (select from pg_database where datname = $1)";
@@ -115,8 +120,7 @@ impl Database {
 
     /// Brings the database up to date, and puts into it what is missing.
     pub async fn fill(&self, tracks: u32) -> anyhow::Result<()> {
-        let source = Source::Server(self.server.clone().database(&self.name));
-        migrate::run(&source).await?;
+        migrate::run(&self.source()).await?;
         let mut client = self.client().await?;
         let count: i64 = client
             .query_one("select count(*) from tracks", &[])

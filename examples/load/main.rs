@@ -24,8 +24,8 @@
 //! Rate limits are lifted, and nothing is kept in Redis. Answers are not compressed and connections not encrypted,
 //! unless the database's address says how they should be (`sslmode`), which then holds for both halves.
 //!
-//! Everything happens in a database of its own, which is dropped at the end. `--growth`, `--hostile`, `--start`
-//! and `--sign-ins` measure other things; each is told in its file. Linux only, as it reads `/proc`.
+//! Everything happens in a database of its own, which is dropped at the end. `--growth`, `--hostile`, `--start`,
+//! `--sign-ins` and `--trail` measure other things; each is told in its file. Linux only, as it reads `/proc`.
 
 #![expect(
     clippy::print_stderr,
@@ -49,6 +49,7 @@ mod service;
 mod sign_ins;
 mod start;
 mod tables;
+mod trail;
 mod workloads;
 
 use std::path::PathBuf;
@@ -102,20 +103,24 @@ struct Arguments {
     setting: Vec<(String, String)>,
 
     /// Instead: how much memory the service holds as it answers so many requests of all kinds.
-    #[arg(long, value_name = "N", conflicts_with_all = ["hostile", "start", "sign_ins"], value_parser = value_parser!(u64).range(1_000..))]
+    #[arg(long, value_name = "N", conflicts_with_all = ["hostile", "start", "sign_ins", "trail"], value_parser = value_parser!(u64).range(1_000..))]
     growth: Option<u64>,
 
     /// Instead: how soon documents made to do harm are refused.
-    #[arg(long, conflicts_with_all = ["start", "sign_ins"])]
+    #[arg(long, conflicts_with_all = ["start", "sign_ins", "trail"])]
     hostile: bool,
 
     /// Instead: how soon the service answers after it was started, and the memory it holds at rest.
-    #[arg(long, conflicts_with = "sign_ins")]
+    #[arg(long, conflicts_with_all = ["sign_ins", "trail"])]
     start: bool,
 
     /// Instead: how many sign-ins a second there can be, beside what Argon2id alone allows, and what many at once take.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "trail")]
     sign_ins: bool,
+
+    /// Instead: how many events a second the audit trail takes.
+    #[arg(long)]
+    trail: bool,
 
     /// Keeps the database, and uses the one that was kept.
     #[arg(long)]
@@ -238,6 +243,7 @@ async fn measure(bench: &Bench) -> anyhow::Result<Report> {
         None if arguments.hostile => Figures::Hostile(hostile::run(bench).await?),
         None if arguments.start => Figures::Start(start::run(bench).await?),
         None if arguments.sign_ins => Figures::SignIns(sign_ins::run(bench).await?),
+        None if arguments.trail => Figures::Trail(trail::run(bench).await?),
         None => Figures::Compared(compare::run(bench).await?),
     };
     Ok(Report {

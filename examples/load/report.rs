@@ -36,6 +36,7 @@ pub enum Figures {
     Hostile(Hostile),
     Start(Start),
     SignIns(SignIns),
+    Trail(Trail),
 }
 
 #[derive(Serialize)]
@@ -157,6 +158,29 @@ pub struct Burst {
     pub memory: Memory,
 }
 
+#[derive(Serialize)]
+pub struct Trail {
+    pub median: TrailRound,
+    pub rounds: Vec<TrailRound>,
+    /// In the trail at the end.
+    pub events: i64,
+    pub verified_per_second: f64,
+}
+
+#[derive(Serialize)]
+pub struct TrailRound {
+    /// Recorded while nobody chained them.
+    pub alone_per_second: f64,
+    /// Chained while nobody recorded any.
+    pub chaining_per_second: f64,
+    /// Recorded while they were chained.
+    pub recorded_per_second: f64,
+    /// Recorded and chained.
+    pub per_second: f64,
+    /// From the last one recorded to the last one chained.
+    pub behind_ms: f64,
+}
+
 impl Environment {
     pub async fn of(bench: &Bench) -> anyhow::Result<Self> {
         let arguments = &bench.arguments;
@@ -246,6 +270,24 @@ impl SignInsOfAKind {
             },
             ratio_range: range(ratios.into_iter()),
             rounds,
+        }
+    }
+}
+
+impl Trail {
+    pub fn of(rounds: Vec<TrailRound>, events: i64, verified_per_second: f64) -> Self {
+        let of = |figure: fn(&TrailRound) -> f64| median(rounds.iter().map(figure));
+        Self {
+            median: TrailRound {
+                alone_per_second: of(|round| round.alone_per_second),
+                chaining_per_second: of(|round| round.chaining_per_second),
+                recorded_per_second: of(|round| round.recorded_per_second),
+                per_second: of(|round| round.per_second),
+                behind_ms: of(|round| round.behind_ms),
+            },
+            rounds,
+            events,
+            verified_per_second,
         }
     }
 }

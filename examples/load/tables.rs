@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::process::Memory;
 use super::report::{
-    Beside, Compared, Environment, Figures, Growth, Hostile, Report, SignIns, Start, median,
+    Beside, Compared, Environment, Figures, Growth, Hostile, Report, SignIns, Start, Trail, median,
 };
 
 impl fmt::Display for Report {
@@ -16,6 +16,7 @@ impl fmt::Display for Report {
             Figures::Hostile(hostile) => hostile.fmt(f),
             Figures::Start(start) => start.fmt(f),
             Figures::SignIns(sign_ins) => sign_ins.fmt(f),
+            Figures::Trail(trail) => trail.fmt(f),
         }
     }
 }
@@ -224,6 +225,31 @@ impl fmt::Display for SignIns {
             mebibytes(burst.at_rest.resident_bytes),
             mebibytes(burst.memory.resident_bytes),
             mebibytes(burst.memory.peak_bytes),
+        )
+    }
+}
+
+impl fmt::Display for Trail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new(&["events", "a second"]);
+        let median = &self.median;
+        for (kind, per_second) in [
+            ("recorded, and not chained", median.alone_per_second),
+            ("chained, and none recorded", median.chaining_per_second),
+            (
+                "recorded while they are chained",
+                median.recorded_per_second,
+            ),
+            ("recorded and chained", median.per_second),
+            ("verified", self.verified_per_second),
+        ] {
+            table.row([kind.to_owned(), format!("{per_second:.0}")]);
+        }
+        writeln!(f, "{table}")?;
+        writeln!(
+            f,
+            "The last event stands in its place {:.0} ms after it was recorded; {} are in the trail.",
+            median.behind_ms, self.events
         )
     }
 }

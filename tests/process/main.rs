@@ -8,6 +8,7 @@
 #![cfg(test)]
 
 mod accounts;
+mod audit;
 mod commands;
 mod fleet;
 mod keys;

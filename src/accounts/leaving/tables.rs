@@ -1,7 +1,7 @@
 //! What is kept of people. Each table that holds something of theirs stands here with each of its columns; a test compares
 //! this with the database.
 
-use crate::accounts::model::{AccountId, ApiTokenId, SessionId, UserId};
+use crate::accounts::model::{AccountId, ApiTokenId, SessionId, TrustedDeviceId, UserId};
 use crate::db::id::TypedId;
 
 /// A table with rows that are somebody's, each a `k` in its SQL.
@@ -66,7 +66,7 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
         ids: &[
             ("id", "second_step"),
             ACCOUNT,
-            ("device_id", "trusted_device"),
+            ("device_id", TrustedDeviceId::PREFIX),
         ],
         withheld: &["token_hash"],
         goes: Goes::Deleted,
@@ -135,7 +135,7 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
             "trusted_at",
             "trusted_until",
         ],
-        ids: &[("id", "trusted_device"), ACCOUNT],
+        ids: &[("id", TrustedDeviceId::PREFIX), ACCOUNT],
         withheld: &["token_hash"],
         goes: Goes::Deleted,
     },

@@ -2,11 +2,10 @@
 //! for another.
 
 mod csrf;
-mod device;
 mod mailed;
 mod recovery;
 mod refresh;
-mod second_step;
+mod shown;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,11 +13,10 @@ use secrecy::{ExposeSecret, SecretBox, SecretString};
 use sha2::{Digest, Sha256};
 
 pub use self::csrf::Csrf;
-pub use self::device::Device;
 pub use self::mailed::Mailed;
 pub use self::recovery::RecoveryCode;
 pub use self::refresh::RefreshToken;
-pub use self::second_step::SecondStep;
+pub use self::shown::{Device, SecondStep};
 
 /// How the database knows a secret. Secrets are random and long, so that a fast hash does.
 pub type SecretHash = [u8; 32];

@@ -1,5 +1,6 @@
 //! Whatever is done in whatever order: an access token works only for an account whose current password, live refresh
-//! token or mailed token it was got by, and only as long as nothing has ended its session.
+//! token or mailed token it was got by, and only as long as nothing has ended its session. An API token works for whoever
+//! showed their password for it, and so long as neither they nor another password has ended it.
 //!
 //! Requests are drawn at random and done both to the service and to a model of what is promised. A run that fails prints
 //! its seed and what it did; `MODEL_SEED` runs it again.
@@ -7,6 +8,8 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
+use super::api_tokens::{CREATE, REVOKE_TOKEN};
+use super::tokens::narrowed;
 use super::*;
 
 const STEPS: usize = 200;
@@ -88,11 +91,21 @@ struct Session {
     has_ended: bool,
 }
 
+struct ApiToken {
+    person: usize,
+    id: String,
+    /// As it was given, and as its holder has narrowed it.
+    forms: [String; 2],
+    made: Moment,
+    has_ended: bool,
+}
+
 struct World {
     app: TestApp,
     dice: Dice,
     people: Vec<Person>,
     sessions: Vec<Session>,
+    api_tokens: Vec<ApiToken>,
     /// Tokens of mails that count no more.
     spent: Vec<String>,
 }
@@ -112,6 +125,7 @@ impl World {
             dice: Dice(seed),
             people: people.into(),
             sessions: Vec::new(),
+            api_tokens: Vec::new(),
             spent: Vec::new(),
         }
     }
@@ -131,7 +145,9 @@ impl World {
             0..10 => self.register().await,
             10..22 => self.verify().await,
             22..45 => self.login().await,
-            45..68 => self.refresh().await,
+            45..61 => self.refresh().await,
+            61..66 => self.create_api_token().await,
+            66..68 => self.revoke_api_token().await,
             68..74 => self.logout().await,
             74..80 => self.request_reset().await,
             80..87 => self.reset().await,
@@ -429,6 +445,7 @@ impl World {
             person.reset = None;
             self.spent.push(token);
             self.end_sessions(at, None);
+            self.end_api_tokens(at);
         }
     }
 
@@ -463,6 +480,80 @@ impl World {
             let waiting = person.reset.take();
             self.spent.extend(waiting.map(|(token, _)| token));
             self.end_sessions(whose, Some(at));
+            self.end_api_tokens(whose);
+        }
+    }
+
+    async fn create_api_token(&mut self) {
+        let Some((at, access, expected)) = self.somebody() else {
+            return;
+        };
+        let whose = self.sessions[at].person;
+        let password = match self.dice.below(3) {
+            0 => PASSWORDS[self.dice.below(3)],
+            _ => self.people[whose].password,
+        };
+        println!("session {at} is to make an API token by {password}");
+        let input = json!({ "name": "Model", "scopes": ["ACCOUNT_READ"], "password": password });
+        let (answer, made) = self
+            .timed(self.app.call(Some(&access), CREATE, input))
+            .await;
+        let believed = answer.status == 200;
+        assert!(
+            expected.is_none_or(|expected| expected == believed),
+            "{:#}",
+            answer.body
+        );
+        if !believed {
+            return;
+        }
+        let done = only_field(answer.data());
+        let was_made = password == self.people[whose].password;
+        assert_eq!(done["errors"] == json!([]), was_made, "{done}");
+        assert_eq!(!done["secret"].is_null(), was_made, "{done}");
+        if was_made {
+            let secret = text(&done, "secret");
+            let less = narrowed(&secret, r#"check if scope("ACCOUNT_READ")"#);
+            self.api_tokens.push(ApiToken {
+                person: whose,
+                id: text(&done["apiToken"], "id"),
+                forms: [secret, less],
+                made,
+                has_ended: false,
+            });
+        }
+    }
+
+    async fn revoke_api_token(&mut self) {
+        if self.api_tokens.is_empty() {
+            return;
+        }
+        let Some((at, access, expected)) = self.somebody() else {
+            return;
+        };
+        let which = self.dice.late(self.api_tokens.len());
+        println!("session {at} is to revoke API token {which}");
+        let input = json!({ "apiTokenId": self.api_tokens[which].id });
+        let answer = self.app.call(Some(&access), REVOKE_TOKEN, input).await;
+        let believed = answer.status == 200;
+        assert!(
+            expected.is_none_or(|expected| expected == believed),
+            "{:#}",
+            answer.body
+        );
+        if !believed {
+            return;
+        }
+        let token = &mut self.api_tokens[which];
+        let is_own = self.sessions[at].person == token.person && !token.has_ended;
+        let done = only_field(answer.data());
+        assert_eq!(done["errors"] == json!([]), is_own, "{done}");
+        token.has_ended |= is_own;
+    }
+
+    fn end_api_tokens(&mut self, person: usize) {
+        for token in &mut self.api_tokens {
+            token.has_ended |= token.person == person;
         }
     }
 
@@ -520,6 +611,32 @@ impl World {
         Some((at, access, expected))
     }
 
+    async fn check_api_tokens(&mut self, looks: usize) {
+        for _ in 0..looks {
+            if self.api_tokens.is_empty() {
+                return;
+            }
+            let at = self.dice.late(self.api_tokens.len());
+            let form = self.dice.below(2);
+            let token = &self.api_tokens[at];
+            let (believed, now) = self.timed(is_believed(&self.app, &token.forms[form])).await;
+            let is_over = token.made.is_past(TimeDelta::days(30), now);
+            let expected = match (token.has_ended, is_over) {
+                (true, _) | (_, Some(true)) => Some(false),
+                (false, Some(false)) => Some(true),
+                (false, None) => None,
+            };
+            assert!(
+                expected.is_none_or(|expected| expected == believed),
+                "API token {at}, form {form}: {believed}"
+            );
+            if believed {
+                let own = me(&self.app, &token.forms[form]).await;
+                assert_eq!(own["email"], self.people[token.person].email, "{at}");
+            }
+        }
+    }
+
     async fn check(&mut self, looks: usize) {
         for _ in 0..looks {
             let Some((at, access, expected)) = self.somebody() else {
@@ -567,8 +684,10 @@ async fn no_requests_in_any_order_open_what_was_not_given() {
     for _ in 0..STEPS {
         world.step().await;
         world.check(4).await;
+        world.check_api_tokens(1).await;
     }
     world.check(60).await;
+    world.check_api_tokens(20).await;
     let signed_in = world.sessions.len();
     assert!(signed_in > 0, "nobody ever signed in: nothing was shown");
 }

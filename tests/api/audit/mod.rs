@@ -3,6 +3,7 @@
 mod actions;
 mod chaining;
 mod heads;
+mod plans;
 mod reading;
 mod recording;
 mod verifying;
