@@ -76,7 +76,7 @@ pub async fn run(bench: &Bench) -> anyhow::Result<Trail> {
     let ring = format!("measured:{}", "2a".repeat(32)).parse();
     let keys = Keys::of(&ring.map_err(|fault| anyhow::anyhow!("{fault}"))?)?;
     let began = Instant::now();
-    let verified = audit::verify(&db, &keys, Vec::new(), |_, _| {}).await?;
+    let verified = audit::verify(&db, &keys, Vec::new(), Utc::now(), |_, _| {}).await?;
     anyhow::ensure!(
         verified.misfits.is_empty() && verified.waiting == 0,
         "the trail does not fit: {verified:?}"

@@ -46,6 +46,8 @@ create index audit_events_by_time on audit_events (created_at, id);
 create index audit_events_of_action on audit_events (action, created_at, id);
 create index audit_events_of_actor on audit_events (actor_id, created_at, id) where actor_id is not null;
 create index audit_events_of_actor_and_action on audit_events (actor_id, action, created_at, id) where actor_id is not null;
+-- For who takes along what is kept of them.
+create index audit_events_of_person on audit_events (person_id) where person_id is not null;
 create index audit_events_of_subject on audit_events (subject_id, created_at, id) where subject_id is not null;
 create index audit_events_of_subject_and_action on audit_events (subject_id, action, created_at, id) where subject_id is not null;
 
@@ -62,8 +64,8 @@ create table audit_personal (
   primary key (event_id, part)
 );
 
--- Of nobody's too: what is written of an address that nobody has must not take less time.
-create index audit_personal_whose on audit_personal (whose);
+-- Of nobody's too: what is written of an address that nobody has must not take less time. The oldest of it goes first.
+create index audit_personal_whose on audit_personal (whose, event_id);
 
 -- Against mistakes, and against whoever may write to these tables and no more. Their owner can lift it; that is what the
 -- chain and its signed heads are for.

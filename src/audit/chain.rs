@@ -68,9 +68,10 @@ impl Content {
         self.actor.or(self.person)
     }
 
-    /// Whose what it says is.
+    /// Whose what it says is: of whom it is about, never of whoever wrote it. Of nobody who is known, it is
+    /// [kept for a while](super::erase::KEPT_OF_NOBODY).
     pub fn owner_of_facts(&self) -> Option<Uuid> {
-        self.person.or(self.actor)
+        self.person
     }
 }
 

@@ -28,7 +28,8 @@ pub async fn verify_command(
     let heads = heads.context("the signed heads can't be read from the storage")?;
     writeln!(progress, "{} heads", heads.len())?;
     let mut told = Instant::now();
-    let report = verify(&app.db, &app.keys, heads, |done, of| {
+    let now = app.clock.now();
+    let report = verify(&app.db, &app.keys, heads, now, |done, of| {
         if told.elapsed() >= TELL_EVERY {
             told = Instant::now();
             // Nobody has to be there to see it.

@@ -14,8 +14,12 @@ use crate::db::{Db, Error, Tx};
 pub const ERASED: &str = "personal.erased";
 /// So much is deleted by one statement.
 const AT_ONCE: u32 = 1_000;
-/// What was on its way while an account was erased has come by then.
-const LATE: TimeDelta = TimeDelta::days(1);
+/// What was on its way while an account was erased has come by then, and been looked for, whatever stood still.
+const LATE: TimeDelta = TimeDelta::days(90);
+
+/// What is personal of nobody who is known goes after this: tries to sign in by an address that nobody has, and what
+/// administrators looked for.
+pub const KEPT_OF_NOBODY: TimeDelta = TimeDelta::days(30);
 
 /// Deletes what is personal in all events by or about an account, and records that it was. Says how much there was; with
 /// nothing, nothing is recorded, so that it can be done again.
@@ -57,4 +61,21 @@ pub async fn erase_late(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
         tx.commit().await?;
     }
     Ok(())
+}
+
+/// Deletes what is personal of nobody who is known and old enough, and records that it was.
+pub async fn erase_nobodys(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
+    let until = now - KEPT_OF_NOBODY;
+    loop {
+        let mut tx = db.begin().await?;
+        let some = store::erase_nobodys(&mut tx, until, AT_ONCE).await?;
+        if some > 0 {
+            let event = Event::new(ERASED, &By::default(), now).detail("parts", some);
+            record(&mut tx, event).await?;
+        }
+        tx.commit().await?;
+        if some < AT_ONCE as usize {
+            return Ok(());
+        }
+    }
 }

@@ -102,7 +102,8 @@ impl Event {
         self
     }
 
-    /// A further fact that is personal, such as an e-mail address: it goes when its owner's account is erased.
+    /// A further fact that is personal, such as an e-mail address: it goes when the account is erased that the event is
+    /// about, and after a while where it is about none.
     #[must_use]
     pub fn personal(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.facts

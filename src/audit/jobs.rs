@@ -8,7 +8,7 @@ use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::erase::erase_late;
+use super::erase::{erase_late, erase_nobodys};
 use super::heads::{Head, HeadFault, SignedHead, hex};
 use super::verify::FoundHead;
 use super::{linker, store};
@@ -31,7 +31,7 @@ impl Job for SignHead {
     const KIND: &'static str = "audit.sign_head";
 }
 
-/// Erases what came late of those who are erased.
+/// Erases what came late of those who are erased, and what is of nobody once it is old.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct EraseLate {}
 
@@ -49,7 +49,11 @@ pub fn register_jobs(registry: &mut Registry, app: &Arc<App>) {
     let erasing = Arc::clone(app);
     registry.on(move |_: EraseLate, _| {
         let app = Arc::clone(&erasing);
-        async move { Ok(erase_late(&app.db, app.clock.now()).await?) }
+        async move {
+            erase_late(&app.db, app.clock.now()).await?;
+            erase_nobodys(&app.db, app.clock.now()).await?;
+            Ok(())
+        }
     });
     registry.every("audit.erase_late", EVERY_HOUR, EraseLate::default);
     registry.every("audit.sign_head", EVERY_HOUR, SignHead::default);

@@ -61,8 +61,11 @@ pub async fn keep_chained(db: &Db, stop: CancellationToken) {
                     Tried::Done(_) => REST,
                     // What was committed here may be what it did not see any more. Not all in step.
                     Tried::Busy => {
-                        sleep(REST.mul_f64(rand::random_range(0.5..1.5))).await;
-                        continue;
+                        let rest = REST.mul_f64(rand::random_range(0.5..1.5));
+                        match stop.run_until_cancelled(sleep(rest)).await {
+                            Some(()) => continue,
+                            None => break,
+                        }
                     }
                 }
             }

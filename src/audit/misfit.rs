@@ -1,5 +1,7 @@
 //! What of the trail is not as it was, for whoever has to find out why.
 
+use chrono::{DateTime, Utc};
+
 use super::event::AuditEventId;
 use super::heads::{Head, HeadFault};
 use super::personal::Part;
@@ -54,6 +56,20 @@ pub enum Misfit {
         head: Head,
         last: i64,
     },
+    #[error(
+        "no head was signed for what happened from {since} to {last}: the trail could have been written anew since, or heads \
+         are missing in the storage; EMPULSE_STORAGE_URL says where they are looked for"
+    )]
+    NotSigned {
+        since: DateTime<Utc>,
+        last: DateTime<Utc>,
+    },
+    #[error("what was recorded can't be chained: {why}")]
+    NotChained { why: String },
+    #[error(
+        "what was recorded at {since} waits to be chained, which takes a moment where the service runs"
+    )]
+    Waiting { since: DateTime<Utc> },
     #[error("the head {place} is none of ours: {why}")]
     Head { place: String, why: HeadFault },
     #[error(

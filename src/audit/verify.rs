@@ -2,11 +2,14 @@
 //! heads that were signed.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::chain::BEGINNING;
-use super::erase::ERASED;
+use super::erase::{ERASED, KEPT_OF_NOBODY};
 use super::event::AuditEventId;
 use super::heads::{Head, HeadFault, SignedHead, hex};
 use super::linker::link;
@@ -16,6 +19,13 @@ use super::store::{self, Chained, Kept};
 use crate::db::{Db, Error};
 use crate::keys::{Keys, SignatureFault};
 
+/// So far apart are the events that no head covers, at most, while heads are signed every hour.
+const SIGNED_WITHIN: TimeDelta = TimeDelta::hours(3);
+/// An event is chained a moment after it was recorded, by any instance that runs.
+const CHAINED_WITHIN: TimeDelta = TimeDelta::minutes(10);
+/// What is erased while the trail is walked is told of by an event that comes a moment later.
+const LOOKS: usize = 4;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 /// Events that are read at once.
 const BATCH: u32 = 1_000;
 const HASHES: u32 = 10_000;
@@ -49,6 +59,7 @@ pub async fn verify(
     db: &Db,
     keys: &Keys,
     found: Vec<FoundHead>,
+    now: DateTime<Utc>,
     mut told: impl FnMut(i64, i64),
 ) -> Result<Report, Error> {
     let mut report = Report::default();
@@ -58,27 +69,49 @@ pub async fn verify(
         heads: heads.into_iter().peekable(),
         last_hash: BEGINNING.to_vec(),
         fitting: 0,
+        uncovered: None,
         missing: HashMap::new(),
+        missing_of_nobody: None,
     };
-    link_if_possible(db).await?;
-    let whole = walk.go_on(db, &mut told).await?;
+    let mut stuck = link_if_possible(db).await?;
+    let mut whole = walk.go_on(db, &mut told).await?;
     // What was erased meanwhile was seen to be gone before the event that says so.
-    let whole = whole && {
-        link_if_possible(db).await?;
-        walk.go_on(db, &mut told).await?
-    };
+    for look in 0..LOOKS {
+        if !whole || (look > 0 && !walk.misses_something()) {
+            break;
+        }
+        if look > 0 {
+            sleep(BETWEEN_LOOKS).await;
+        }
+        stuck = link_if_possible(db).await?;
+        whole = walk.go_on(db, &mut told).await?;
+    }
     let mut report = match whole {
         true => walk.ends(),
         false => walk.report,
     };
     report.waiting = store::count_pending(db).await?;
+    if report.waiting > 0 {
+        let since = store::oldest_pending(db).await?;
+        let long = since.filter(|since| now - since > CHAINED_WITHIN);
+        match (stuck, long) {
+            (Some(why), _) => report.misfits.push(Misfit::NotChained { why }),
+            (None, Some(since)) => report.misfits.push(Misfit::Waiting { since }),
+            (None, None) => {}
+        }
+    }
     Ok(report)
 }
 
-/// An auditor may read and no more; then the last events are told of as waiting.
-async fn link_if_possible(db: &Db) -> Result<(), Error> {
+/// An auditor may read and no more; then the last events are told of as waiting. Why they can't be chained by anybody,
+/// where that is so.
+async fn link_if_possible(db: &Db) -> Result<Option<String>, Error> {
+    if !store::may_link(db).await? {
+        return Ok(None);
+    }
     match link(db).await {
-        Ok(_) | Err(Error::Refused(_)) => Ok(()),
+        Ok(_) => Ok(None),
+        Err(Error::Refused(why)) => Ok(Some(why.to_string())),
         Err(error) => Err(error),
     }
 }
@@ -125,11 +158,19 @@ struct Walk {
     last_hash: Vec<u8>,
     /// How far a head that fits reaches.
     fitting: i64,
+    /// When the events happened, from the first to the last, that no head of ours covers.
+    uncovered: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// The first event of each owner's of which a part is gone, as long as no later event says that it was erased.
-    missing: HashMap<Option<Uuid>, (i64, AuditEventId, Part)>,
+    missing: HashMap<Uuid, (i64, AuditEventId, Part)>,
+    /// The latest of those whose part was nobody's: it goes by its age.
+    missing_of_nobody: Option<(DateTime<Utc>, (i64, AuditEventId, Part))>,
 }
 
 impl Walk {
+    fn misses_something(&self) -> bool {
+        !self.missing.is_empty() || self.missing_of_nobody.is_some()
+    }
+
     /// Goes on from where it was; false where something does not fit.
     async fn go_on(&mut self, db: &Db, told: &mut impl FnMut(i64, i64)) -> Result<bool, Error> {
         let goes_to = store::head(db).await?.map_or(0, |(sequence, _)| sequence);
@@ -197,7 +238,16 @@ impl Walk {
                 (None, _) => return Err(Misfit::PersonalAltered { sequence, id, part }),
                 (Some(_), Kept { salt: None, .. }) => {
                     self.report.erased += 1;
-                    self.missing.entry(owner).or_insert((sequence, id, part));
+                    let gone = (sequence, id, part);
+                    match owner {
+                        Some(owner) => {
+                            self.missing.entry(owner).or_insert(gone);
+                        }
+                        None if self.missing_of_nobody.is_none_or(|(at, _)| at < content.at) => {
+                            self.missing_of_nobody = Some((content.at, gone));
+                        }
+                        None => {}
+                    }
                 }
                 (
                     Some(committed),
@@ -215,8 +265,18 @@ impl Walk {
             }
         }
         if content.action == ERASED {
-            self.missing.remove(&content.person);
+            match content.person {
+                Some(person) => {
+                    self.missing.remove(&person);
+                }
+                None => {
+                    let old_enough = content.at - KEPT_OF_NOBODY;
+                    self.missing_of_nobody.take_if(|(at, _)| *at <= old_enough);
+                }
+            }
         }
+        let (first, last) = self.uncovered.unwrap_or((content.at, content.at));
+        self.uncovered = Some((first.min(content.at), last.max(content.at)));
         while let Some(read) = self.heads.next_if(|read| read.head.sequence <= sequence) {
             self.hold_against(read, sequence, &hash)?;
         }
@@ -235,6 +295,7 @@ impl Walk {
         match (fits, unknown) {
             (true, None) => {
                 self.fitting = sequence;
+                self.uncovered = None;
                 self.report.heads += 1;
                 self.report.last_head = Some(head);
             }
@@ -254,9 +315,11 @@ impl Walk {
 
     /// What can be said once all of it was seen.
     fn ends(mut self) -> Report {
+        let of_nobody = self.missing_of_nobody.map(|(_, gone)| gone);
         let first = self
             .missing
             .into_values()
+            .chain(of_nobody)
             .min_by_key(|(sequence, ..)| *sequence);
         if let Some((sequence, id, part)) = first {
             self.report
@@ -280,6 +343,10 @@ impl Walk {
         self.report.misfits.extend(cut_off);
         if self.report.heads == 0 && self.report.unknown_heads > 0 {
             self.report.misfits.push(Misfit::NoHeadOfOurs);
+        } else if let Some((since, last)) = self.uncovered
+            && last - since > SIGNED_WITHIN
+        {
+            self.report.misfits.push(Misfit::NotSigned { since, last });
         }
         self.report
     }

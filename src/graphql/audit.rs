@@ -22,6 +22,8 @@ use crate::db::keyset::{Position, SortValue};
 
 /// More than anybody asks for at once.
 const MOST_ACTIONS: usize = 100;
+/// Letters, as the database has it.
+const LONGEST_ACTION: usize = 80;
 
 #[derive(Clone)]
 pub struct AuditEvent(pub Arc<audit::Recorded>);
@@ -180,7 +182,7 @@ impl AuditFilter {
                 )));
             }
             // No event has such a name, and the database takes none.
-            actions.retain(|action| !action.contains('\0'));
+            actions.retain(|action| action.len() <= LONGEST_ACTION && !action.contains('\0'));
             actions.sort_unstable();
             actions.dedup();
         }

@@ -16,6 +16,24 @@ pub async fn erase(tx: &mut Tx<'_>, whose: Uuid, most: u32) -> Result<usize, Err
     tx.execute(&write).await
 }
 
+/// Deletes some of what is personal of nobody, of events until a time; how much.
+pub async fn erase_nobodys(
+    tx: &mut Tx<'_>,
+    until: DateTime<Utc>,
+    most: u32,
+) -> Result<usize, Error> {
+    let write = Statement::<()>::new(
+        "delete from audit_personal where (event_id, part) in (select p.event_id, p.part from audit_personal p \
+         join audit_events e on e.id = p.event_id where p.whose is null and e.created_at <= ",
+    )
+    .bind::<Timestamptz, _>(until)
+    // The oldest come first, as their ids are.
+    .text(" order by p.event_id limit ")
+    .number(most)
+    .text(")");
+    tx.execute(&write).await
+}
+
 /// Some of those of whom all was erased since a time, as an action tells, and of whom there is more now; and what they were
 /// called.
 pub async fn erased_with_more(

@@ -1,4 +1,5 @@
-use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable};
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Timestamptz};
 
 use super::content_columns;
 use crate::audit::chain::{Content, ContentSql};
@@ -19,6 +20,25 @@ pub async fn count_pending(db: &Db) -> Result<i64, Error> {
     let read = Statement::<BigInt>::new("select count(*) from audit_pending");
     let rows: Vec<i64> = db.load(Freshness::Current, &read).await?;
     Ok(rows.into_iter().next().unwrap_or(0))
+}
+
+/// When what waits longest was recorded.
+pub async fn oldest_pending(db: &Db) -> Result<Option<DateTime<Utc>>, Error> {
+    let read = Statement::<Nullable<Timestamptz>>::new("select min(created_at) from audit_pending");
+    let rows: Vec<Option<DateTime<Utc>>> = db.load(Freshness::Current, &read).await?;
+    Ok(rows.into_iter().next().flatten())
+}
+
+/// Whether whoever asks may chain what waits, or only read.
+pub async fn may_link(db: &Db) -> Result<bool, Error> {
+    let read = Statement::<Bool>::new(
+        "select not current_setting('transaction_read_only')::boolean \
+         and has_table_privilege('audit_pending', 'delete') and has_table_privilege('audit_events', 'insert')",
+    );
+    let mut tx = db.begin().await?;
+    let may = tx.first(&read).await?.unwrap_or(false);
+    tx.rollback().await?;
+    Ok(may)
 }
 
 /// From here to the end of the transaction nobody else adds to the chain.

@@ -631,8 +631,11 @@ impl World {
                 "API token {at}, form {form}: {believed}"
             );
             if believed {
-                let own = me(&self.app, &token.forms[form]).await;
-                assert_eq!(own["email"], self.people[token.person].email, "{at}");
+                let own = self
+                    .app
+                    .data_as(&token.forms[form], "{ me { email } }")
+                    .await;
+                assert_eq!(own["me"]["email"], self.people[token.person].email, "{at}");
             }
         }
     }

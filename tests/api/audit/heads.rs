@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 
 use crate::support::TestApp;
 
-async fn sign(app: &TestApp) {
+pub async fn sign(app: &TestApp) {
     let ask =
         "insert into jobs (id, kind, payload) values (gen_random_uuid(), 'audit.sign_head', '{}')";
     app.sql().await.batch_execute(ask).await.unwrap();
@@ -27,7 +27,7 @@ async fn heads(app: &TestApp) -> Vec<Key> {
 }
 
 /// What the command says, and whether all of it fits.
-async fn verify(app: &TestApp) -> (bool, String) {
+pub async fn verify(app: &TestApp) -> (bool, String) {
     let (mut out, mut progress) = (Vec::new(), Vec::new());
     let fits = audit::verify_command(&app.app, &mut out, &mut progress)
         .await

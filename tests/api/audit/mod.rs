@@ -2,7 +2,7 @@
 
 mod actions;
 mod chaining;
-mod heads;
+pub mod heads;
 mod plans;
 mod reading;
 mod recording;
@@ -77,12 +77,21 @@ impl Bench {
         SignedHead::sign(&keys("a"), &head).unwrap()
     }
 
+    /// For all who connect from now on.
+    pub async fn becomes_read_only(&self) {
+        let sql = format!(
+            "alter database {} set default_transaction_read_only = on",
+            self.database_name()
+        );
+        self.sql().await.batch_execute(&sql).await.unwrap();
+    }
+
     pub async fn verify(&self) -> Report {
         self.verify_with(Vec::new()).await
     }
 
     pub async fn verify_with(&self, heads: Vec<FoundHead>) -> Report {
-        audit::verify(&self.db, &keys("a"), heads, |_, _| {})
+        audit::verify(&self.db, &keys("a"), heads, noon(), |_, _| {})
             .await
             .unwrap()
     }

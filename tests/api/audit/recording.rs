@@ -48,7 +48,7 @@ async fn what_is_personal_stands_apart_under_its_owner() {
     let client = bench.sql().await;
     for (actor, about, origin, facts) in [
         (Some(actor), true, Some(actor), Some(other.0)),
-        (Some(actor), false, Some(actor), Some(actor)),
+        (Some(actor), false, Some(actor), None),
         (None, true, Some(other.0), Some(other.0)),
         (None, false, None, None),
     ] {
