@@ -1,6 +1,7 @@
 // What somebody who follows the README sees first: the pages, an answer, that all is well, and an account of their own.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 
 const url = process.env.EMPULSE_URL;
@@ -25,6 +26,7 @@ assert.equal(tracks.nodes.length, 2);
 console.log(`/graphql answers: ${tracks.nodes.map((track) => `${track.title} by ${track.artist.name}`).join(', ')}`);
 
 await signUp();
+await puzzle();
 
 /** The README's way from a registration to a password that was forgotten. */
 async function signUp() {
@@ -67,6 +69,25 @@ async function signUp() {
   const late = await post('{ me { email } }', {}, next.accessToken);
   assert.equal(late.status, 401);
   console.log('they set another password, and one by mail');
+}
+
+/** Signs in after wrong passwords by the script with which `/login` solves the service's puzzle. */
+async function puzzle() {
+  const script = await readFile(new URL('../src/http/pages/links/puzzle.js', import.meta.url), 'utf8');
+  const page = await fetch(`${url}/login`, { headers: { accept: browser } });
+  assert.ok((await page.text()).includes('async function solution('), 'the page has the script');
+  const mutate = async (query) => (await ask(query)).createChallenge;
+  const solved = new Function('mutate', 'messages', 'Refused', `${script}; return solved;`)(mutate, String, Error);
+
+  const [email, password] = ['kim@example.org', 'pebble-harvest-tunnel-7'];
+  const signIn = (input) => act('login', 'Login', 'credentials { accessToken }', { email, delivery: 'BODY', ...input });
+  for (const wrong of [1, 2, 3]) await signIn({ password: `wrong-for-the-time-${wrong}` });
+  assert.equal((await signIn({ password })).errors[0].code, 'CHALLENGE_REQUIRED');
+  const began = performance.now();
+  const challenge = await solved();
+  const took = Math.round(performance.now() - began);
+  assert.ok((await signIn({ password, challenge })).credentials);
+  console.log(`after three wrong passwords they signed in by a puzzle that took the page's script ${took} ms`);
 }
 
 /** Opens a mailed link and presses its button, as a browser does whose user allows no scripts. */

@@ -1,6 +1,6 @@
 //! `empulse check`: tries every setting and every service it is pointed at, a line each.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -12,11 +12,13 @@ use crate::accounts;
 use crate::app;
 use crate::clock::Clock;
 use crate::config::{self, Clamav, Config};
-use crate::db::{Server, Source, migrate};
+use crate::db::{Db, Server, Source, migrate};
 use crate::keys::Keys;
+use crate::locksmith;
 use crate::mail::Mailer;
 use crate::redis::Redis;
 use crate::storage;
+use crate::telemetry::Metrics;
 use crate::vault::Vault;
 
 /// Another service gets this long to answer.
@@ -35,14 +37,13 @@ pub async fn run(config: &Config, out: &mut dyn Write) -> io::Result<bool> {
     let mut report = Report { out, well: true };
     report.line("data folder", data_folder(config))?;
     let source = app::source(config).await;
-    report.line(
-        "database",
-        patiently(async { database(&source?).await }).await,
-    )?;
+    let found = patiently(async { database(source.as_ref()).await }).await;
+    let is_up_to_date = found.as_ref().is_ok_and(|found| found.pending == 0);
+    report.line("database", found)?;
     if let Some(url) = &config.database_replica_url {
         report.line(
             "replica",
-            patiently(async { database(&Source::Server(Server::new(url)?)).await }).await,
+            patiently(async { database(Ok(&Source::Server(Server::new(url)?))).await }).await,
         )?;
     }
     if let Some(url) = &config.redis_url {
@@ -50,7 +51,11 @@ pub async fn run(config: &Config, out: &mut dyn Write) -> io::Result<bool> {
     }
     report.line("storage", patiently(storage::check(config)).await)?;
     report.line("signing keys", signing_keys(config))?;
-    report.line("encryption keys", encryption_keys(config))?;
+    let stored = source.ok().filter(|_| is_up_to_date);
+    report.line(
+        "encryption keys",
+        patiently(encryption_keys(config, stored)).await,
+    )?;
     report.line("breached passwords", accounts::check_passwords(config))?;
     report.line("challenge", accounts::check_challenge(config).await)?;
     if config.smtp_url.is_some() {
@@ -100,7 +105,28 @@ fn data_folder(config: &Config) -> anyhow::Result<String> {
     Ok(format!("{} can be written to", folder.display()))
 }
 
-async fn database(source: &Source) -> anyhow::Result<String> {
+/// A database as it was found.
+struct Found {
+    version: i32,
+    pending: usize,
+}
+
+impl Display for Found {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { version, pending } = self;
+        match pending {
+            0 => write!(out, "PostgreSQL {version}, up to date"),
+            some => write!(
+                out,
+                "PostgreSQL {version}, {some} of {} migrations to run",
+                migrate::known()
+            ),
+        }
+    }
+}
+
+async fn database(source: Result<&Source, &anyhow::Error>) -> anyhow::Result<Found> {
+    let source = source.map_err(|error| anyhow::anyhow!("{error:#}"))?;
     let client = source.client().await?;
     let version: String = client
         .query_one("show server_version_num", &[])
@@ -111,13 +137,10 @@ async fn database(source: &Source) -> anyhow::Result<String> {
         number >= OLDEST_POSTGRESQL,
         "PostgreSQL 15 or newer is needed; this is {number}"
     );
-    let pending = migrate::pending(source).await?;
-    Ok(match pending.len() {
-        0 => format!("PostgreSQL {number}, up to date"),
-        some => format!(
-            "PostgreSQL {number}, {some} of {} migrations to run",
-            migrate::known()
-        ),
+    let pending = migrate::pending(source).await?.len();
+    Ok(Found {
+        version: number,
+        pending,
     })
 }
 
@@ -125,8 +148,20 @@ fn signing_keys(config: &Config) -> anyhow::Result<String> {
     Ok(ring(Keys::open(config)?.ids(), "signs"))
 }
 
-fn encryption_keys(config: &Config) -> anyhow::Result<String> {
-    Ok(ring(Vault::unlocked(config)?.ids(), "encrypts"))
+/// Also whether all that is stored can be read by them.
+async fn encryption_keys(config: &Config, stored: Option<Source>) -> anyhow::Result<String> {
+    let vault = Vault::unlocked(config)?;
+    if let Some(source) = stored {
+        let db = Db::open(source, None, 1, Metrics::detached());
+        let missing = vault.missing_key(&db, &locksmith::SEALED.concat()).await?;
+        if let Some(key) = missing {
+            anyhow::bail!(
+                "something is stored under {key}, which is not in {}: put that key behind the others again",
+                vault.origin()
+            );
+        }
+    }
+    Ok(ring(vault.ids(), "encrypts"))
 }
 
 fn ring<'a>(mut ids: impl Iterator<Item = &'a str>, does: &str) -> String {

@@ -48,7 +48,7 @@ fn new_id(now: DateTime<Utc>) -> String {
 
 /// Every column of encrypted values. What is not among these stays under the key that it was written by, and is lost with
 /// it.
-const SEALED: &[&[Sealed]] = &[accounts::SEALED];
+pub const SEALED: &[&[Sealed]] = &[accounts::SEALED];
 
 /// Encrypts anew all that is not under the first key yet.
 pub async fn rotate(app: &App, mut tell: impl FnMut(Progress)) -> anyhow::Result<Summary<'_>> {

@@ -3,6 +3,63 @@
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{NaiveDate, SecondsFormat, Utc};
 
+/// What is wrong with a value of one of these scalars, in words for whoever sent it; nothing of any other.
+pub fn complaint(scalar: &str, value: &Value) -> Option<&'static str> {
+    match scalar {
+        "DateTime" => DateTime::read(value).err(),
+        "Date" => Date::read(value).err(),
+        "URL" => Url::read(value).err(),
+        "BigInt" => BigInt::read(value).err(),
+        _ => None,
+    }
+}
+
+impl DateTime {
+    fn read(value: &Value) -> Result<Self, &'static str> {
+        match value {
+            Value::String(text) => chrono::DateTime::parse_from_rfc3339(text).ok(),
+            _ => None,
+        }
+        .map(|time| Self(time.with_timezone(&Utc)))
+        .ok_or("It is not an instant as RFC 3339 has it, such as 2026-11-21T02:07:00Z.")
+    }
+}
+
+impl Date {
+    fn read(value: &Value) -> Result<Self, &'static str> {
+        match value {
+            Value::String(text) => NaiveDate::parse_from_str(text, "%Y-%m-%d").ok(),
+            _ => None,
+        }
+        .map(Self)
+        .ok_or("It is not a date, such as 2026-11-21.")
+    }
+}
+
+impl BigInt {
+    fn read(value: &Value) -> Result<Self, &'static str> {
+        match value {
+            Value::Number(number) => number.as_i64(),
+            _ => None,
+        }
+        .filter(|number| number.unsigned_abs() <= LARGEST_EXACT as u64)
+        .map(Self)
+        .ok_or("It is not a whole number up to 2^53 − 1.")
+    }
+}
+
+impl Url {
+    fn read(value: &Value) -> Result<Self, &'static str> {
+        match value {
+            Value::String(text) => url::Url::parse(text).ok(),
+            _ => None,
+        }
+        .filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
+        .map(|url| Self(url.into()))
+        .ok_or("It is not an absolute https: URL.")
+    }
+}
+
 /// An instant in UTC, as RFC 3339: `2026-11-21T02:07:00Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DateTime(pub chrono::DateTime<Utc>);
@@ -11,16 +68,7 @@ pub struct DateTime(pub chrono::DateTime<Utc>);
 #[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let Value::String(text) = &value else {
-            return Err(InputValueError::expected_type(value));
-        };
-        chrono::DateTime::parse_from_rfc3339(text)
-            .map(|time| Self(time.with_timezone(&Utc)))
-            .map_err(|_| {
-                InputValueError::custom(
-                    "It is not an instant as RFC 3339 has it, such as 2026-11-21T02:07:00Z.",
-                )
-            })
+        Self::read(&value).map_err(InputValueError::custom)
     }
 
     fn is_valid(value: &Value) -> bool {
@@ -45,12 +93,7 @@ pub struct Date(pub NaiveDate);
 #[Scalar]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let Value::String(text) = &value else {
-            return Err(InputValueError::expected_type(value));
-        };
-        NaiveDate::parse_from_str(text, "%Y-%m-%d")
-            .map(Self)
-            .map_err(|_| InputValueError::custom("It is not a date, such as 2026-11-21."))
+        Self::read(&value).map_err(InputValueError::custom)
     }
 
     fn is_valid(value: &Value) -> bool {
@@ -70,15 +113,7 @@ pub struct Url(pub String);
 #[Scalar(name = "URL")]
 impl ScalarType for Url {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let Value::String(text) = &value else {
-            return Err(InputValueError::expected_type(value));
-        };
-        match url::Url::parse(text) {
-            Ok(url) if matches!(url.scheme(), "https" | "http") && url.has_host() => {
-                Ok(Self(url.into()))
-            }
-            _ => Err(InputValueError::custom("It is not an absolute https: URL.")),
-        }
+        Self::read(&value).map_err(InputValueError::custom)
     }
 
     fn is_valid(value: &Value) -> bool {
@@ -116,14 +151,7 @@ const LARGEST_EXACT: i64 = (1 << 53) - 1;
 #[Scalar]
 impl ScalarType for BigInt {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let Value::Number(number) = &value else {
-            return Err(InputValueError::expected_type(value));
-        };
-        number
-            .as_i64()
-            .filter(|number| number.abs() <= LARGEST_EXACT)
-            .map(Self)
-            .ok_or_else(|| InputValueError::custom("It is not a whole number up to 2^53 − 1."))
+        Self::read(&value).map_err(InputValueError::custom)
     }
 
     fn is_valid(value: &Value) -> bool {

@@ -25,6 +25,7 @@ pub use self::place::{Place, Sealed};
 pub use self::rotate::{Progress, Rotation};
 use self::value::Value;
 use crate::config::{Config, Key, KeyRing};
+use crate::db::{self, Db};
 use crate::keys::{self, RingFile};
 
 /// The ring of the data folder.
@@ -123,6 +124,22 @@ impl Vault {
         let text = self.open(place, sealed)?;
         let renewed = self.seal(place, text.expose_secret())?;
         Ok(Some((value.key_id.to_owned(), renewed)))
+    }
+
+    /// A key that something in these columns is under and that is not in the ring, as its value names it.
+    pub async fn missing_key(
+        &self,
+        db: &Db,
+        columns: &[Sealed],
+    ) -> Result<Option<String>, db::Error> {
+        for column in columns {
+            let heads = self.ids().map(value::head).collect();
+            if let Some(other) = store::beginning_otherwise(db, *column, heads).await? {
+                let key_id = Value::read(&other).map(|value| value.key_id.to_owned());
+                return Ok(Some(key_id.unwrap_or_else(|| "no key at all".to_owned())));
+            }
+        }
+        Ok(None)
     }
 
     /// The setting or the file that the keys are from.

@@ -49,6 +49,27 @@ pub async fn next(db: &Db, column: Sealed, after: Option<Uuid>) -> Result<Vec<St
     db.load(Freshness::Current, &read).await
 }
 
+/// A value that begins with none of these; none where all do.
+pub async fn beginning_otherwise(
+    db: &Db,
+    column: Sealed,
+    heads: Vec<Vec<u8>>,
+) -> Result<Option<Vec<u8>>, Error> {
+    let Sealed { table, column, .. } = column;
+    let read = Statement::<Binary>::new("select ")
+        .text(column)
+        .text(" from ")
+        .text(table)
+        .text(" where ")
+        .text(column)
+        .text(" is not null and not exists (select from unnest(")
+        .bind::<Array<Binary>, _>(heads)
+        .text(") as known (head) where substring(")
+        .text(column)
+        .text(" for length(head)) = head) limit 1");
+    Ok(db.load(Freshness::Current, &read).await?.into_iter().next())
+}
+
 /// Puts what is new where what was read still stands; how often. A row that somebody holds is left for another time, so
 /// that nobody is waited for while others wait for us.
 pub async fn replace(db: &Db, column: Sealed, changes: Vec<Change>) -> Result<usize, Error> {

@@ -27,7 +27,7 @@ fn every_operation_of_our_pages_is_valid_and_within_the_limits() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 6);
+    assert_eq!(seen, 7);
 }
 
 /// Each file's name and text.

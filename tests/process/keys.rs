@@ -377,6 +377,12 @@ async fn rotate_says_which_key_is_missing() {
     for hex in [&new[4..], &old[4..]] {
         assert!(!format!("{ran:?}").contains(hex), "{ran:?}");
     }
+    // Whoever looks before they start the service is told of it, too.
+    let checked = run(&["check"], &settings);
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    let missing =
+        "encryption keys: something is stored under lost, which is not in EMPULSE_ENCRYPTION_KEYS";
+    assert!(checked.out.contains(missing), "{checked:?}");
     let after = stored(&database).await;
     for number in [3, 4] {
         assert_eq!(before[&number], after[&number]);

@@ -1,36 +1,18 @@
 //! A bucket over TLS, as the binary speaks to it with the one provider that it brings.
 
-use std::sync::Arc;
-
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 
 use crate::support::{Folder, Service, has_embedded, run};
 use crate::tls::Certificates;
 
 /// A server that lets in who has the key, over TLS alone; its port.
 async fn bucket(folder: &Folder, certificates: &Certificates) -> u16 {
-    let chain = CertificateDer::pem_file_iter(certificates.at("server.crt"))
-        .unwrap()
-        .map(Result::unwrap)
-        .collect();
-    let key = PrivateKeyDer::from_pem_file(certificates.at("server.key")).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let acceptor = certificates.acceptor();
     std::fs::create_dir_all(folder.at("s3/bucket")).unwrap();
     let mut service = S3ServiceBuilder::new(FileSystem::new(folder.at("s3")).unwrap());
     service.set_auth(SimpleAuth::from_single("id", "right"));

@@ -2,6 +2,12 @@
 
 use std::fs;
 use std::process::Command;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
 
 use crate::support::{Cluster, Folder, Service, run};
 
@@ -60,6 +66,23 @@ impl Certificates {
 
     pub fn at(&self, name: &str) -> String {
         self.0.at(name)
+    }
+
+    /// What a server speaks TLS by that shows the server's certificate and asks for none.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        let chain = CertificateDer::pem_file_iter(self.at("server.crt"))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        let key = PrivateKeyDer::from_pem_file(self.at("server.key")).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        TlsAcceptor::from(Arc::new(config))
     }
 
     pub fn authority(&self) -> String {

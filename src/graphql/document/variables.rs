@@ -9,6 +9,7 @@ use async_graphql::{
     parser::types::{BaseType, VariableDefinition},
 };
 
+use super::super::scalars;
 use super::{
     limits::{Limits, Refusal, at_most},
     literal,
@@ -19,8 +20,8 @@ use super::{
 /// Names that come from the request are shown no longer than this.
 const SHOWN_NAME: usize = 64;
 
-/// Refuses variables that do not fit. Those that the operation does not define are ignored, custom
-/// scalars are for their own parsers to judge, and what is left out is later filled from defaults.
+/// Refuses variables that do not fit. Those that the operation does not define are ignored, and what is left out is later
+/// filled from defaults.
 pub(super) fn check(
     definitions: &[Positioned<VariableDefinition>],
     variables: &Variables,
@@ -220,7 +221,11 @@ impl<'t> Checker<'t, '_> {
                 ))),
             },
             Kind::Input { fields, one_of } => self.object(value, type_name, fields, *one_of, path),
-            Kind::Scalar | Kind::Object(_) | Kind::Interface(_) | Kind::Union => Ok(()),
+            Kind::Scalar => match scalars::complaint(type_name, value) {
+                Some(complaint) => Err(path.invalid(complaint)),
+                None => Ok(()),
+            },
+            Kind::Object(_) | Kind::Interface(_) | Kind::Union => Ok(()),
         }
     }
 

@@ -20,7 +20,7 @@ macro_rules! script {
     };
 }
 
-script!(LOGIN: "links/shared.js", "links/login.js");
+script!(LOGIN: "links/shared.js", "links/puzzle.js", "links/login.js");
 script!(RESET_PASSWORD: "links/shared.js", "links/token.js", "links/reset_password.js");
 script!(EXPORT: "links/shared.js", "links/token.js", "links/export.js");
 script!(VERIFY_EMAIL: "links/shared.js", "links/token.js", "links/verify_email.js");
@@ -119,10 +119,10 @@ const CONFIRM: Words = Words {
 
 const UNDO: Words = Words {
     title: "Keep your old address",
-    text: "If it was not you who changed the address of your account, take the change back here. Then change your password.",
+    text: "If it was not you who changed the address of your account, take the change back here. You set a new password then, by a link that we mail you.",
     button: "Take the change back",
     done: "Your old address is back",
-    then: "Change your password now: whoever changed the address could sign in.",
+    then: "The password is no longer good, as somebody else may know it. A mail is on its way to you, with a link to set a new one.",
     footer: "If the change is yours, leave this page: it stays.",
 };
 

@@ -56,3 +56,6 @@ if (waiting) {
   token ??= waiting;
   show('ask');
 }
+
+// Said at once, rather than after the button: whether the service answers at all is told by that.
+if (token) credentials().then((shown) => shown ?? signInFirst(), () => null);

@@ -20,9 +20,13 @@ const resend = byId('resend');
 /** What a sign-in goes on with whose password was right, until its code comes; null where a password is to come. */
 let secondStep = null;
 
+const LEAD = byId('lead').textContent;
+
 /** Asks for what is to come next, and for nothing else. */
 function ask(token) {
   secondStep = token;
+  byId('lead').textContent = token === null ? LEAD : 'The password was right. Now the code that your authenticator shows, or one of your recovery codes.';
+  byId('again').hidden = token === null;
   for (const input of [email, password]) input.closest('label').hidden = token !== null;
   byId('forgotten').hidden = token !== null;
   code.closest('label').hidden = token === null;
@@ -56,6 +60,11 @@ async function mail(mutation) {
   }
 }
 
+byId('again').addEventListener('click', () => {
+  say('');
+  password.value = '';
+  ask(null);
+});
 resend.addEventListener('click', () => mail(RESEND));
 byId('forgotten').addEventListener('click', () => mail(FORGOTTEN));
 
@@ -85,10 +94,13 @@ onSubmit(form, async () => {
   if (!email.value.trim()) return say('The e-mail address is missing.', email);
   if (!password.value) return say('The password is missing.', password);
   const input = { email: email.value.trim(), password: password.value, delivery: 'BODY' };
-  const { credentials, twoFactorToken, errors } = await mutate(LOGIN, input);
-  if (has(errors, 'CHALLENGE_REQUIRED')) {
-    return say('After so many tries the service wants a puzzle solved, which this page can’t do. Wait a while, or use a client.');
+  let payload = await mutate(LOGIN, input);
+  if (has(payload.errors, 'CHALLENGE_REQUIRED')) {
+    byId('sent').textContent = 'After so many tries a puzzle is to be solved first. Your browser is about it; that takes a few seconds.';
+    payload = await mutate(LOGIN, { ...input, challenge: await solved() });
+    byId('sent').textContent = '';
   }
+  const { credentials, twoFactorToken, errors } = payload;
   if (errors.length) {
     resend.hidden = !has(errors, 'UNVERIFIED');
     return say(messages(errors), has(errors, 'INVALID_CREDENTIALS') ? password : undefined);

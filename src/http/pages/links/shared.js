@@ -14,7 +14,7 @@ class Refused extends Error {}
 const UNREACHED = 'The service did not answer. Look at your connection, then try again.';
 const UNREADABLE = 'The service answered with something that this page does not understand. Try again in a minute.';
 
-/** Runs a mutation with its one input, and gives its payload. Without cookies: the input says all there is to say. */
+/** Runs a mutation with its one input, if it has one, and gives its payload. Without cookies: the input says all there is to say. */
 async function mutate(query, input) {
   let response;
   try {
