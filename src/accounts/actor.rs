@@ -34,6 +34,8 @@ pub enum Refused {
     Unauthenticated,
     /// Somebody is, and may not.
     Forbidden(&'static str),
+    /// The same, where it stands on the trail already, with what it was about.
+    OnRecord(&'static str),
     /// There was no time to find out.
     Unavailable(&'static str),
     /// Somebody is, and is not whom it is for: who looks after the service is to hear of it.

@@ -41,6 +41,8 @@ pub enum ApiError {
     #[error("{0}")]
     Forbidden(&'static str),
     #[error("{0}")]
+    OnRecord(&'static str),
+    #[error("{0}")]
     NotOfRole(&'static str),
     #[error("{0}")]
     Csrf(&'static str),
@@ -86,7 +88,7 @@ impl ApiError {
             Self::NotTrusted => "OPERATION_NOT_TRUSTED",
             Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
             Self::Unauthenticated(_) => "UNAUTHENTICATED",
-            Self::Forbidden(_) | Self::NotOfRole(_) => "FORBIDDEN",
+            Self::Forbidden(_) | Self::OnRecord(_) | Self::NotOfRole(_) => "FORBIDDEN",
             Self::Csrf(_) => "CSRF",
             Self::Conflict(_) => "CONFLICT",
             Self::RateLimited { .. } => "RATE_LIMITED",
@@ -107,7 +109,9 @@ impl ApiError {
             Self::NotTrusted => StatusCode::FORBIDDEN,
             Self::OnlyQueries => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) | Self::NotOfRole(_) | Self::Csrf(_) => StatusCode::FORBIDDEN,
+            Self::Forbidden(_) | Self::OnRecord(_) | Self::NotOfRole(_) | Self::Csrf(_) => {
+                StatusCode::FORBIDDEN
+            }
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::PayloadTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -143,6 +147,7 @@ impl ApiError {
             | Self::OnlyQueries
             | Self::Unauthenticated(_)
             | Self::Forbidden(_)
+            | Self::OnRecord(_)
             | Self::NotOfRole(_)
             | Self::Csrf(_)
             | Self::PayloadTooLarge(_) => false,
@@ -249,6 +254,7 @@ impl From<accounts::Refused> for ApiError {
         match refused {
             accounts::Refused::Unauthenticated => Self::Unauthenticated("Sign in for this."),
             accounts::Refused::Forbidden(message) => Self::Forbidden(message),
+            accounts::Refused::OnRecord(message) => Self::OnRecord(message),
             accounts::Refused::Unavailable(reason) => Self::unavailable(reason),
             accounts::Refused::NotOfRole(message) => Self::NotOfRole(message),
         }

@@ -6,12 +6,11 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::attempts;
-use crate::accounts::Accounts;
 use crate::accounts::actor::Refused;
 use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::model::{Account, AccountId, Ending, Principal, Role, Status, Tier};
-use crate::accounts::store;
+use crate::accounts::{Accounts, quotas, store};
 use crate::audit::{self, By, Event};
 use crate::db::{Tx, apart};
 
@@ -57,20 +56,29 @@ impl Accounts {
         let account = change.account;
         let changed = self.try_change(principal, change, client).await;
         // Who is no administrator never comes here, and is on the trail already.
-        if let Err(fault) = &changed
-            && let Some(codes) = codes(fault)
-        {
-            let event = self
-                .event("admin.refused", principal.account.id, client)
-                .detail("field", "updateAccountAsAdmin")
-                .detail("codes", codes);
-            let event = match account {
-                Some(account) => event.about(account),
-                None => event,
-            };
-            apart(audit::record_alone(&self.app.db, event)).await?;
+        let Err(fault) = changed else {
+            return changed;
+        };
+        let Some(codes) = codes(&fault) else {
+            return Err(fault);
+        };
+        let own = principal.account.id;
+        if let Fault::Refused(_) = &fault {
+            quotas::charge(&self.app, quotas::REFUSALS, &own.to_string()).await?;
         }
-        changed
+        let event = self
+            .event("admin.refused", own, client)
+            .detail("field", "updateAccountAsAdmin")
+            .detail("codes", codes);
+        let event = match account {
+            Some(account) => event.about(account),
+            None => event,
+        };
+        apart(audit::record_alone(&self.app.db, event)).await?;
+        Err(match fault {
+            Fault::Refused(Refused::Forbidden(why)) => Refused::OnRecord(why).into(),
+            fault => fault,
+        })
     }
 
     async fn try_change(
@@ -145,7 +153,7 @@ async fn hold(
     }
     let (before, _) = held.ok_or_else(unknown)?;
     let standing = wanted.standing(&before);
-    judge(&before, &standing, principal)?;
+    judge(&before, &standing, wanted, principal)?;
     Ok((before, standing))
 }
 
@@ -200,12 +208,12 @@ fn codes(fault: &Fault) -> Option<Vec<Value>> {
         }
         Fault::BadInput(_) => "BAD_REQUEST",
         Fault::Conflict(_) => "CONFLICT",
+        Fault::Refused(Refused::Forbidden(_)) => "FORBIDDEN",
         Fault::Limited { .. }
         | Fault::Csrf(_)
         | Fault::Unavailable(_)
         | Fault::Database(_)
         | Fault::Internal(_)
-        // Stands on the trail as the refusal of the field.
         | Fault::Refused(_) => return None,
     };
     Some(vec![code.into()])
@@ -296,14 +304,31 @@ impl Standing {
 
 /// Whether this administrator may do that to this account. Nobody takes their own rights, and who acts administers still,
 /// as nobody else changes that meanwhile: so somebody who can sign in administers after it.
-fn judge(before: &Account, after: &Standing, principal: &Principal) -> Result<(), Fault> {
+fn judge(
+    before: &Account,
+    after: &Standing,
+    wanted: &Wanted,
+    principal: &Principal,
+) -> Result<(), Fault> {
     if before.status == Status::Closed {
         return Err(Fault::Conflict(
             "The account was closed by its owner, who alone can open it again.",
         ));
     }
+    // Whoever registers the address once more takes the account over, and would have them.
+    let is_more = |role: &Role| *role != Role::Listener && !before.has(*role);
+    if before.email_verified_at.is_none() && after.roles.iter().any(is_more) {
+        return Err(Fault::Conflict(
+            "The address of the account was never confirmed; roles are for whom it is shown to belong to.",
+        ));
+    }
     if before.id != principal.account.id {
         return Ok(());
+    }
+    if wanted.unlocks {
+        // Whoever has a session of theirs could guess their password without end.
+        let own = "Nobody lifts their own lock; another administrator can.";
+        return Err(Refused::Forbidden(own).into());
     }
     let own = match (after.has_roles_of(before), after.status == before.status) {
         (true, true) => return Ok(()),

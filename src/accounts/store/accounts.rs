@@ -89,8 +89,9 @@ pub struct NewAccount {
     pub password_hash: String,
 }
 
-/// Opens an account; one that nobody confirmed is begun anew. Whose the address is, and whether it was opened: not where the
-/// address has an account in use. None where that came in the same moment.
+/// Opens an account; one that nobody confirmed is begun anew, without the roles and the tier that it was given. Whose the
+/// address is, and whether it was opened: not where the address has an account in use. None where that came in the same
+/// moment.
 pub async fn open_account(
     tx: &mut Tx<'_>,
     new: NewAccount,
@@ -116,8 +117,8 @@ pub async fn open_account(
     .bind::<Timestamptz, _>(now)
     .text(
         ") on conflict (email_key) do update set email = excluded.email, display_name = excluded.display_name, \
-         password_hash = excluded.password_hash, updated_at = excluded.updated_at \
-         where accounts.status = 'UNVERIFIED' returning id) select id, true from opened union all \
+         password_hash = excluded.password_hash, roles = excluded.roles, tier = excluded.tier, \
+         updated_at = excluded.updated_at where accounts.status = 'UNVERIFIED' returning id) select id, true from opened union all \
          select id, false from accounts where not exists (select from opened) and email_key = ",
     )
     .bind::<Text, _>(email_key);

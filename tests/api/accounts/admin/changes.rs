@@ -245,12 +245,15 @@ async fn nobody_changes_their_own_roles_or_suspends_themselves() {
             json!({ "roles": [], "suspended": true, "tier": "PREMIUM" }),
             "their own roles or suspends themselves;",
         ),
+        // Whoever has this session could guess the password without end.
+        (json!({ "unlock": true }), "their own lock;"),
     ] {
         let asked = refused(&app, &admin, &id, change);
         let ((code, message), events) = recorded_by(&app, asked).await;
         assert_eq!(code, "FORBIDDEN");
         assert!(message.contains(said), "{message}");
-        assert_eq!(actions(&events), ["access.refused"]);
+        assert_eq!(actions(&events), ["admin.refused"]);
+        assert_refusal(&events[0], &id, &["FORBIDDEN"]);
     }
     let own = me(&app, &admin.access).await;
     assert_eq!(
@@ -262,6 +265,43 @@ async fn nobody_changes_their_own_roles_or_suspends_themselves() {
     assert_eq!(
         (mistakes(&updated), &updated["account"]["tier"]),
         (vec![], &json!("PREMIUM"))
+    );
+}
+
+/// Whoever registers the address once more has the account: none of what was given to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_never_confirmed_an_address_is_given_no_role() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "admin@example.org").await;
+    register(&app, "ana@example.org", RIGHT, "Ana").await;
+    let id = id_of(&app, "ana@example.org").await;
+    for roles in [json!(["ARTIST"]), json!(["ADMIN", "MODERATOR"])] {
+        let asked = refused(&app, &admin, &id, json!({ "roles": roles }));
+        let ((code, said), events) = recorded_by(&app, asked).await;
+        assert_eq!(code, "CONFLICT");
+        assert!(said.contains("never confirmed"), "{said}");
+        assert_refusal(&events[0], &id, &["CONFLICT"]);
+    }
+    let change = json!({ "roles": [], "tier": "PREMIUM", "suspended": true });
+    let suspended = update(&app, &admin, &id, change).await;
+    assert_eq!(suspended["account"]["status"], "SUSPENDED");
+    let back = update(&app, &admin, &id, json!({ "suspended": false })).await;
+    assert_eq!(
+        (&back["account"]["status"], &back["account"]["tier"]),
+        (&json!("UNVERIFIED"), &json!("PREMIUM"))
+    );
+    // Nor have they what they were given in another way.
+    execute(
+        &app,
+        "update accounts set roles = '{LISTENER,ADMIN}' where email = 'ana@example.org'",
+    )
+    .await;
+    let again = register(&app, "ana@example.org", NEW_PASSWORD, "Eve").await;
+    assert_eq!(again["accepted"], true);
+    let shown = update(&app, &admin, &id, json!({})).await;
+    assert_eq!(
+        (&shown["account"]["roles"], &shown["account"]["tier"]),
+        (&json!(["LISTENER"]), &json!("FREE"))
     );
 }
 
