@@ -11,7 +11,7 @@ use crate::accounts::{
     self, Admitted, Principal, ProfileChange, RefreshWith, Registration, SessionId, SignIn,
 };
 use crate::graphql::context::{Operation, operation, root};
-use crate::graphql::error::{ApiError, Nullable, nullable};
+use crate::graphql::error::{Nullable, nullable};
 use crate::graphql::request::CookieChange;
 
 #[derive(Default)]
@@ -328,7 +328,7 @@ impl AccountMutation {
                     .await;
                 let errors = mistakes(changed)?;
                 let account = match errors.is_empty() {
-                    true => Some(again(operation, principal).await?),
+                    true => again(operation, principal).await,
                     false => None,
                 };
                 Ok(Some(ChangePasswordPayload { account, errors }))
@@ -417,16 +417,15 @@ impl AccountMutation {
     }
 }
 
-/// The caller's account as it is after a change.
-pub(super) async fn again(
-    operation: &Operation,
-    principal: &Principal,
-) -> Result<Account, ApiError> {
+/// The caller's account as it is after a change; none where it can't be read. The change stands whatever comes of this, and
+/// what is shown once must be shown now.
+pub(super) async fn again(operation: &Operation, principal: &Principal) -> Option<Account> {
     let ids = [principal.account.id];
-    let found = accounts::accounts_by_ids(&operation.app, &ids).await?;
-    let row = found.into_values().next();
-    let row = row.ok_or_else(|| ApiError::internal("an account is gone while it is used"))?;
-    Ok(Account {
+    let found = accounts::accounts_by_ids(&operation.app, &ids).await;
+    let found = found
+        .inspect_err(|error| tracing::warn!(%error, "an account was changed and can't be shown"));
+    let row = found.ok()?.into_values().next()?;
+    Some(Account {
         row,
         viewer: principal.into(),
     })

@@ -139,7 +139,7 @@ impl TwoFactorMutation {
                     .confirm_two_factor(principal, &code, client);
                 Ok(Some(match mendable(confirmed.await)? {
                     Ok(codes) => ConfirmTwoFactorPayload {
-                        account: Some(again(operation, principal).await?),
+                        account: again(operation, principal).await,
                         recovery_codes: Some(codes.iter().map(shown).collect()),
                         errors: Vec::new(),
                     },
@@ -172,7 +172,7 @@ impl TwoFactorMutation {
                     .await;
                 Ok(Some(match mendable(renewed)? {
                     Ok(codes) => RegenerateRecoveryCodesPayload {
-                        account: Some(again(operation, principal).await?),
+                        account: again(operation, principal).await,
                         recovery_codes: Some(codes.iter().map(shown).collect()),
                         errors: Vec::new(),
                     },
@@ -205,7 +205,7 @@ impl TwoFactorMutation {
                     .await;
                 Ok(Some(match mendable(disabled)? {
                     Ok(()) => DisableTwoFactorPayload {
-                        account: Some(again(operation, principal).await?),
+                        account: again(operation, principal).await,
                         errors: Vec::new(),
                     },
                     Err(errors) => DisableTwoFactorPayload {

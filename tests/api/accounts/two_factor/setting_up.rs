@@ -2,6 +2,37 @@
 
 use super::*;
 
+/// Nobody could read them again.
+#[tokio::test(flavor = "multi_thread")]
+async fn recovery_codes_are_shown_although_the_account_can_not_be_read_any_more() {
+    let app = TestApp::new().await;
+    app.member(EMAIL).await;
+    let access = app.sign_in(EMAIL).await.access;
+    let authenticator = begun(&app, &access).await;
+    // From the commit on that gives them.
+    execute(
+        &app,
+        "create function take_away() returns trigger language plpgsql as $$ begin
+           if to_regclass('accounts') is not null then alter table accounts rename to taken_away; end if;
+           return null;
+         end $$;
+         create constraint trigger take_away after insert on recovery_codes
+           deferrable initially deferred for each row execute function take_away()",
+    )
+    .await;
+    let back = "alter table taken_away rename to accounts";
+    let confirmed = confirm(&app, &access, &authenticator.code(&app)).await;
+    execute(&app, back).await;
+    let code = authenticator.next(&app);
+    let renewed = regenerate(&app, &access, RIGHT, &code).await;
+    execute(&app, back).await;
+    for payload in [confirmed, renewed] {
+        assert_eq!(codes_of(&payload).len(), 10);
+        assert_eq!(payload["account"], Value::Null);
+    }
+    assert_eq!(factor(&app, &access).await["recoveryCodesLeft"], 10);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_factor_is_begun_shown_confirmed_and_asked_for() {
     let app = TestApp::new().await;
