@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::register::parse_email;
-use super::sign_in::hold_as_compared;
 use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::{self, AccountMail};
@@ -43,8 +42,7 @@ impl Accounts {
             .await?;
         let compared = self.check_code(compared, code, "code").await?;
         let now: DateTime<Utc> = self.app.clock.now();
-        let mut tx = self.app.db.begin().await?;
-        let account = hold_as_compared(&mut tx, account.id, &compared, "password").await?;
+        let (mut tx, account) = self.begin_as_compared(&compared, "password").await?;
         // The last one asked for counts.
         store::void_tokens(&mut tx, account.id, MailPurpose::ChangeEmail).await?;
         let change =

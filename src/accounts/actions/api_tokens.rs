@@ -6,13 +6,11 @@ use chrono::{DateTime, SubsecRound, Utc};
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::sign_in::hold_as_compared;
 use crate::accounts::access::{Claims, MadeFor};
-use crate::accounts::actor::Refused;
 use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::{self, AccountMail};
-use crate::accounts::model::{ApiToken, ApiTokenId, Principal, Scope, Status};
+use crate::accounts::model::{ApiToken, ApiTokenId, Principal, Scope};
 use crate::accounts::name::DisplayName;
 use crate::accounts::store::{self, NewApiToken};
 use crate::accounts::{Accounts, lifetimes, quotas};
@@ -64,12 +62,7 @@ impl Accounts {
             expires_at: new.expires_at,
         });
         let secret = secret.map_err(|error| Fault::Internal(error.to_string()))?;
-        let mut tx = self.app.db.begin().await?;
-        let account = hold_as_compared(&mut tx, account.id, &compared, "password").await?;
-        if account.status != Status::Active {
-            tx.rollback().await?;
-            return Err(Refused::Unauthenticated.into());
-        }
+        let (mut tx, _) = self.begin_as_compared(&compared, "password").await?;
         let most = lifetimes::MOST_API_TOKENS;
         let Some(row) = store::add_api_token(&mut tx, new, most, now).await? else {
             // The password was right all the same.

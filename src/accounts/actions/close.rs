@@ -4,9 +4,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use secrecy::SecretString;
 
 use super::last_administrator::another_must_administer;
-use super::sign_in::{hold_as_compared, wrong};
+use super::sign_in::wrong;
 use crate::accounts::client::Client;
-use crate::accounts::fault::{Fault, Mistake, MistakeCode};
+use crate::accounts::fault::Fault;
 use crate::accounts::jobs::{self, AccountMail};
 use crate::accounts::model::{Account, Ending, MailPurpose, Principal, Status};
 use crate::accounts::store;
@@ -38,15 +38,31 @@ impl Accounts {
             )
             .await?;
         let compared = self.check_code(compared, code, "code").await?;
-        let mut tx = self.app.db.begin().await?;
-        let account =
-            hold_as_compared(&mut tx, principal.account.id, &compared, "password").await?;
+        let begun = self.begin_as_compared(&compared, "password").await;
+        if let Err(Fault::Refused(_)) = &begun
+            && let Some(erase_at) = self.closed_by_another(principal).await?
+        {
+            return Ok(erase_at);
+        }
+        let (mut tx, account) = begun?;
         let closed = self.close(&mut tx, &account, client).await;
         if let Ok(_) | Err(Fault::Mistakes(_) | Fault::Refused(_)) = &closed {
             // A right password is no failure, whatever else is in the way.
             tx.commit().await?;
         }
         closed
+    }
+
+    /// Twice at once: the other was first, and has said all there is to say.
+    async fn closed_by_another(
+        &self,
+        principal: &Principal,
+    ) -> Result<Option<DateTime<Utc>>, Fault> {
+        let found = store::accounts_by_ids(&self.app.db, &[principal.account.id]).await?;
+        let closed = found
+            .into_iter()
+            .find(|account| account.status == Status::Closed);
+        Ok(closed.and_then(|account| account.erase_at))
     }
 
     async fn close(
@@ -56,12 +72,6 @@ impl Accounts {
         client: &Client,
     ) -> Result<DateTime<Utc>, Fault> {
         let now = self.app.clock.now();
-        match (account.status, account.erase_at) {
-            (Status::Active, _) => {}
-            // Twice at once: the other was first, and has said all there is to say.
-            (Status::Closed, Some(erase_at)) => return Ok(erase_at),
-            _ => return Err(suspended().into()),
-        }
         another_must_administer(tx, account).await?;
         let erase_at = now + lifetimes::CLOSED_ACCOUNT;
         store::close_account(tx, account.id, erase_at, now).await?;
@@ -103,8 +113,4 @@ impl Accounts {
         audit::record(tx, event.about(account.id)).await?;
         Ok(account)
     }
-}
-
-fn suspended() -> Mistake {
-    Mistake::new(MistakeCode::Suspended, "The account is suspended.")
 }

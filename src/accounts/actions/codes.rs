@@ -18,6 +18,9 @@ use crate::accounts::store::{self, Factor, Hash};
 use crate::accounts::two_factor::{Code, OneTimeSecret};
 use crate::db::Tx;
 
+/// Of the trail: a code behind the password of somebody who is signed in.
+pub(super) const CODE_FAILED: &str = "second_factor.failed";
+
 /// A code that was right, to be used up.
 #[derive(Debug)]
 pub(in crate::accounts) enum Given {
@@ -32,7 +35,7 @@ pub(in crate::accounts) enum Given {
 impl Accounts {
     /// For what wants a code beside the password where the account has a second factor; where it has none, none is looked
     /// at. It is tried within the password's attempt, which stays counted if the code is wrong. What came of it is used up
-    /// by [`hold_as_compared`](super::sign_in::hold_as_compared).
+    /// by [`begin_as_compared`](Self::begin_as_compared).
     pub(in crate::accounts) async fn check_code<'c>(
         &self,
         compared: Compared<'c>,
@@ -57,8 +60,8 @@ impl Accounts {
             Some(given) => Ok(compared.with_code(given, field)),
             None => {
                 let (account, client) = (&compared.account, compared.client);
-                let event = "second_factor.failed";
-                self.failed_by_code(attempt, account, event, client).await?;
+                self.failed_by_code(attempt, account, CODE_FAILED, client)
+                    .await?;
                 Err(wrong_code().of(field).into())
             }
         }

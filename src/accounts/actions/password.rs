@@ -4,7 +4,6 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::attempts;
 use super::register::parse_email;
-use super::sign_in::hold_as_compared;
 use crate::accounts::client::Client;
 use crate::accounts::email::EmailAddress;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
@@ -105,8 +104,7 @@ impl Accounts {
             .await?;
         let hashed = self.passwords.hash(password).await.map_err(Fault::from);
         let password_hash = self.unless_ours(&compared.attempt, hashed).await?;
-        let mut tx = self.app.db.begin().await?;
-        let account = hold_as_compared(&mut tx, account.id, &compared, "currentPassword").await?;
+        let (mut tx, account) = self.begin_as_compared(&compared, "currentPassword").await?;
         let session = Some(principal.session);
         self.set_password(&mut tx, &account, password_hash.as_str(), session, client)
             .await?;

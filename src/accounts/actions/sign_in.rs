@@ -7,13 +7,14 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::attempts::{Attempt, Challenge, Known};
-use super::codes::{Given, spend, wrong_code};
+use super::codes::{CODE_FAILED, Given, spend, wrong_code};
 use super::register::parse_email;
 use crate::accounts::access::{Claims, MadeFor};
+use crate::accounts::actor::Refused;
 use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::{self, AccountMail};
-use crate::accounts::model::{Account, AccountId, Ending, SessionId, Status};
+use crate::accounts::model::{Account, Ending, SessionId, Status};
 use crate::accounts::password::{PasswordHash, Verified};
 use crate::accounts::secret::{Csrf, Device, RefreshToken};
 use crate::accounts::store::{self, Beginning, NewSession};
@@ -350,6 +351,7 @@ impl Accounts {
         }
         Ok(Compared {
             account,
+            session,
             hash: kept,
             attempt,
             code: None,
@@ -357,11 +359,49 @@ impl Accounts {
             at: self.app.clock.now(),
         })
     }
+
+    /// Begins what a right password was given for, by whoever is signed in still: holds the account, uses up the code that
+    /// came with the password, and forgives the attempt.
+    pub(super) async fn begin_as_compared(
+        &self,
+        compared: &Compared<'_>,
+        field: &'static str,
+    ) -> Result<(Tx<'_>, Account), Fault> {
+        let now = self.app.clock.now();
+        let mut tx = self.app.db.begin().await?;
+        let attempt = &compared.attempt;
+        match hold_as_compared(&mut tx, compared, now).await? {
+            Held::AsCompared(account) => Ok((tx, account)),
+            Held::Changed => {
+                tx.rollback().await?;
+                let mistake = Mistake::new(
+                    MistakeCode::InvalidCredentials,
+                    "The password or the second factor was changed meanwhile.",
+                );
+                Err(mistake.of(field).into())
+            }
+            Held::Out => {
+                tx.rollback().await?;
+                // The password was right all the same.
+                self.take_back(attempt).await;
+                Err(Refused::Unauthenticated.into())
+            }
+            Held::Spent(account, field) => {
+                tx.rollback().await?;
+                let client = compared.client;
+                self.failed_by_code(attempt, &account, CODE_FAILED, client)
+                    .await?;
+                Err(wrong_code().of(field).into())
+            }
+        }
+    }
 }
 
 /// A password that was right, and a code behind it perhaps; and what they were compared with.
 pub(in crate::accounts) struct Compared<'c> {
     pub account: Account,
+    /// In which it was given.
+    session: SessionId,
     hash: String,
     pub attempt: Attempt,
     /// With the field that it came in.
@@ -379,31 +419,38 @@ impl Compared<'_> {
     }
 }
 
-/// Holds an account whose password was right a moment ago, uses up the code that was given with it, and forgives the
-/// attempt. Where the password or the second factor was changed meanwhile, or the code used, the transaction is not gone
-/// on with.
-pub(super) async fn hold_as_compared(
+/// What an account is, once it is held, beside what its password was compared with a moment ago.
+enum Held {
+    AsCompared(Account),
+    /// The password or the second factor is another.
+    Changed,
+    /// Nobody is signed in by that session any more.
+    Out,
+    /// The code was used by somebody who was faster; with the field that it came in.
+    Spent(Account, &'static str),
+}
+
+/// Unless the account is as it was, the transaction is not gone on with.
+async fn hold_as_compared(
     tx: &mut Tx<'_>,
-    account: AccountId,
     compared: &Compared<'_>,
-    field: &'static str,
-) -> Result<Account, Fault> {
-    let held = store::hold_account(tx, account).await?;
+    now: DateTime<Utc>,
+) -> Result<Held, Fault> {
+    let held = store::hold_account(tx, compared.account.id).await?;
     let is_same = |(account, hash): &(Account, String)| {
         *hash == compared.hash && account.two_factor_at == compared.account.two_factor_at
     };
     let Some((account, _)) = held.filter(is_same) else {
-        let mistake = Mistake::new(
-            MistakeCode::InvalidCredentials,
-            "The password or the second factor was changed meanwhile.",
-        );
-        return Err(mistake.of(field).into());
+        return Ok(Held::Changed);
     };
+    if !is_signed_in(tx, &account, compared.session, now).await? {
+        return Ok(Held::Out);
+    }
     let attempt = &compared.attempt;
     match &compared.code {
         Some((code, field)) => {
             if !spend(tx, &account, code, compared.client, compared.at).await? {
-                return Err(wrong_code().of(field).into());
+                return Ok(Held::Spent(account, field));
             }
             store::forgive(tx, attempt.subject).await?;
         }
@@ -415,7 +462,17 @@ pub(super) async fn hold_as_compared(
             store::forgive(tx, attempt.subject).await?;
         }
     }
-    Ok(account)
+    Ok(Held::AsCompared(account))
+}
+
+/// Whether an account may be used by a session, once it is held: whoever waited for it may be out by then.
+pub(super) async fn is_signed_in(
+    tx: &mut Tx<'_>,
+    held: &Account,
+    session: SessionId,
+    now: DateTime<Utc>,
+) -> Result<bool, Fault> {
+    Ok(held.status == Status::Active && store::goes_on(tx, session, held.id, now).await?)
 }
 
 pub(super) struct Delivery {

@@ -5,7 +5,8 @@ use secrecy::SecretString;
 
 use super::attempts::{Attempt, Challenge, Known};
 use super::codes::wrong_code;
-use super::sign_in::hold_as_compared;
+use super::sign_in::is_signed_in;
+use crate::accounts::actor::Refused;
 use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::{self, AccountMail};
@@ -42,8 +43,7 @@ impl Accounts {
         let made = self.new_factor(account.id, &account.email);
         let (begun, sealed) = self.unless_ours(&compared.attempt, made).await?;
         let now = self.app.clock.now();
-        let mut tx = self.app.db.begin().await?;
-        let account = hold_as_compared(&mut tx, account.id, &compared, "password").await?;
+        let (mut tx, account) = self.begin_as_compared(&compared, "password").await?;
         if !store::begin_factor(&mut tx, account.id, sealed, now).await? {
             tx.rollback().await?;
             return Err(already_enabled().into());
@@ -112,7 +112,17 @@ impl Accounts {
     ) -> Result<Vec<SecretString>, Fault> {
         let account = principal.account.id;
         let mut tx = self.app.db.begin().await?;
-        store::hold_account(&mut tx, account).await?;
+        let held = store::hold_account(&mut tx, account).await?;
+        let is_in = match held {
+            Some((held, _)) => is_signed_in(&mut tx, &held, principal.session, now).await?,
+            None => false,
+        };
+        if !is_in {
+            // Its owner may have put out a thief meanwhile, who would lock them out by this.
+            tx.rollback().await?;
+            self.take_back(attempt).await;
+            return Err(Refused::Unauthenticated.into());
+        }
         if !store::confirm_factor(&mut tx, account, begun_at, step, now).await? {
             tx.rollback().await?;
             // Somebody was faster: with the same, or by beginning another.
@@ -200,8 +210,7 @@ impl Accounts {
             .await?;
         let compared = self.check_code(compared, Some(code), "code").await?;
         let now = self.app.clock.now();
-        let mut tx = self.app.db.begin().await?;
-        let account = hold_as_compared(&mut tx, account.id, &compared, "password").await?;
+        let (tx, account) = self.begin_as_compared(&compared, "password").await?;
         match account.two_factor_at {
             Some(_) => Ok((tx, account.id, now)),
             None => {

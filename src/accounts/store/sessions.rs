@@ -242,6 +242,24 @@ pub async fn end_sessions(
     tx.execute(&write).await
 }
 
+/// Whether a session of an account is not over. True until the transaction ends where that holds the account, but for who
+/// ends a single session.
+pub async fn goes_on(
+    tx: &mut Tx<'_>,
+    id: SessionId,
+    account: AccountId,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let read =
+        Statement::<SqlUuid>::new("select id from sessions where ended_at is null and id = ")
+            .bind::<SqlUuid, _>(id)
+            .text(" and account_id = ")
+            .bind::<SqlUuid, _>(account)
+            .text(" and expires_at > ")
+            .bind::<Timestamptz, _>(now);
+    Ok(tx.first::<_, Uuid>(&read).await?.is_some())
+}
+
 /// A second factor was given in a session.
 pub async fn mark_session(
     tx: &mut Tx<'_>,

@@ -140,6 +140,43 @@ async fn who_takes_a_change_of_address_back_does_not_get_around_an_older_factor(
     );
 }
 
+/// Who is put out while they wait gets nothing of what they asked for by the right password and the right code.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_out_by_the_time_that_it_is_their_turn_changes_nothing() {
+    let app = TestApp::new().await;
+    if needs_server(
+        &app,
+        "who_is_out_by_the_time_that_it_is_their_turn_changes_nothing",
+    ) {
+        return;
+    }
+    app.member(EMAIL).await;
+    let out = "update sessions set ended_at = now(), ended_because = 'REVOKED'";
+    for changed in [out, "update accounts set status = 'SUSPENDED'"] {
+        let access = app.sign_in(EMAIL).await.access;
+        let authenticator = begun(&app, &access).await;
+        let input = json!({ "code": authenticator.code(&app) });
+        let confirmed = app.call(Some(&access), CONFIRM, input);
+        let confirmed = held_up(&app, confirmed, changed).await;
+        assert_eq!(confirmed.code(), "UNAUTHENTICATED");
+        execute(&app, "update accounts set status = 'ACTIVE'").await;
+
+        let access = app.sign_in(EMAIL).await.access;
+        let input = json!({ "newEmail": "new@example.org", "password": RIGHT });
+        let asked = app.call(Some(&access), CHANGE_EMAIL, input);
+        let asked = held_up(&app, asked, changed).await;
+        assert_eq!(asked.code(), "UNAUTHENTICATED");
+        execute(&app, "update accounts set status = 'ACTIVE'").await;
+    }
+    let is_on = "select count(*) from accounts where two_factor_at is not null";
+    assert_eq!(count(&app, is_on).await, 0);
+    let asked = "select count(*) from mailed_tokens where purpose = 'CHANGE_EMAIL'";
+    assert_eq!(count(&app, asked).await, 0);
+    // A right password is no failure.
+    let failures = "select coalesce(sum(failures), 0) from sign_in_failures";
+    assert_eq!(count(&app, failures).await, 0);
+}
+
 /// The one waits for the other, and finds what it was compared with gone.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_changes_that_race_none_is_made_by_what_counts_no_more() {

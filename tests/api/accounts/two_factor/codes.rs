@@ -93,6 +93,28 @@ async fn a_recovery_code_counts_once_and_its_use_is_told() {
     );
 }
 
+/// Of two who had one code found right, one is told that it is wrong, as is its owner by the trail.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_somebody_else_used_meanwhile_is_a_failure_like_others() {
+    let app = TestApp::new().await;
+    if needs_server(
+        &app,
+        "a_code_that_somebody_else_used_meanwhile_is_a_failure_like_others",
+    ) {
+        return;
+    }
+    let ana = Enabled::new(&app, EMAIL).await;
+    let code = ana.authenticator.next(&app);
+    let asks = regenerate(&app, &ana.access, RIGHT, &code);
+    let uses = "update accounts set totp_last_step = totp_last_step + 100";
+    let refused = held_up(&app, asks, uses).await;
+    assert_eq!(mistakes(&refused), ["INVALID_CODE code"]);
+    let told = trail(&app, &["second_factor"]).await;
+    assert_eq!(told, ["second_factor.failed"]);
+    let failures = "select coalesce(sum(failures), 0) from sign_in_failures";
+    assert_eq!(count(&app, failures).await, 1);
+}
+
 /// So many sign-ins that wait for their codes.
 async fn waiting(app: &TestApp, count: usize) -> Vec<String> {
     let mut tokens = Vec::new();

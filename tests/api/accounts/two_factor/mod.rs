@@ -148,6 +148,23 @@ async fn factor(app: &TestApp, access: &str) -> Value {
     app.data_as(access, FACTOR).await["me"].take()
 }
 
+/// What somebody asks for while another holds their account and then changes what the database has of them. With a server
+/// alone: the embedded engine has one connection.
+async fn held_up<T>(app: &TestApp, asks: impl Future<Output = T>, changed: &str) -> T {
+    let client = app.sql().await;
+    let hold = "begin; select from accounts for update";
+    client.batch_execute(hold).await.unwrap();
+    let waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+    let changes = async {
+        while count(app, waits).await == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        let end = format!("{changed}; commit");
+        client.batch_execute(&end).await.unwrap();
+    };
+    tokio::join!(asks, changes).0
+}
+
 /// The actions of the trail that begin so, oldest first.
 async fn trail(app: &TestApp, prefixes: &[&str]) -> Vec<String> {
     let all = "select action from (select action, created_at, id from audit_pending \
