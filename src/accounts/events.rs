@@ -35,10 +35,12 @@ impl Accounts {
         }
     }
 
-    /// Records what kept an attempt from being made. Sign-ins are counted by address before, so nobody fills the trail.
+    /// Records what kept an attempt from being made. Sign-ins, and the second steps of them, are counted by address before,
+    /// so nobody fills the trail.
     pub(super) async fn unless_kept_out<T>(
         &self,
         tried: Result<T, Fault>,
+        refused: &'static str,
         event: impl FnOnce(&'static str) -> Event,
     ) -> Result<T, Fault> {
         if let Err(Fault::Mistakes(mistakes)) = &tried
@@ -46,12 +48,28 @@ impl Accounts {
         {
             let action = match mistake.code {
                 MistakeCode::ChallengeRequired => "login.challenged",
-                _ => "login.refused",
+                _ => refused,
             };
             let event = event(action).detail("reason", mistake.code.as_str());
             audit::record_alone(&self.app.db, event).await?;
         }
         tried
+    }
+
+    /// The same for somebody who is signed in. Who is refused again and again is not even heard any more: they could fill
+    /// the trail else.
+    pub(super) async fn unless_locked_out<T>(
+        &self,
+        tried: Result<T, Fault>,
+        refused: &'static str,
+        account: AccountId,
+        client: &Client,
+    ) -> Result<T, Fault> {
+        if let Err(Fault::Mistakes(_)) = &tried {
+            quotas::charge(&self.app, quotas::REFUSALS, &account.to_string()).await?;
+        }
+        let event = |action| self.event(action, account, client).about(account);
+        self.unless_kept_out(tried, refused, event).await
     }
 
     /// Records that the password was right, and the account can't be used all the same.

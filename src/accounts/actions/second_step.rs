@@ -8,7 +8,7 @@ use super::codes::{spend, wrong_code};
 use super::sign_in::{Begin, SignIn, SignedIn, may_sign_in};
 use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
-use crate::accounts::model::Account;
+use crate::accounts::model::{Account, AccountId};
 use crate::accounts::secret::{self, Device};
 use crate::accounts::store::{self, SecondStep};
 use crate::accounts::{Accounts, lifetimes, quotas};
@@ -18,6 +18,7 @@ use crate::db::Tx;
 /// Of the trail.
 const ASKED: &str = "login.second_factor_asked";
 const FAILED: &str = "login.second_factor_failed";
+const REFUSED: &str = "login.second_factor_refused";
 
 /// What is given in it.
 pub struct Completion {
@@ -65,13 +66,23 @@ impl Accounts {
         self.count_second_step(client).await?;
         let token = secret::SecondStep::parse(input.token.expose_secret()).ok_or_else(unknown)?;
         let now = self.app.clock.now();
-        let most = lifetimes::MOST_TRIES;
-        let found = store::try_second_step(&self.app.db, token.hash(), most, now).await?;
-        let (step, account) = found.ok_or_else(unknown)?;
+        let (db, most) = (&self.app.db, lifetimes::MOST_TRIES);
+        // Nobody was shown to be its owner.
+        let event = |action, account: AccountId| self.event(action, None, client).about(account);
+        let Some((step, account)) = store::try_second_step(db, token.hash(), most, now).await?
+        else {
+            if let Some(account) = store::whose_second_step(db, token.hash(), now).await? {
+                let event = event(REFUSED, account).detail("reason", "TOO_MANY_TRIES");
+                audit::record_alone(db, event).await?;
+            }
+            return Err(unknown().into());
+        };
         let known = step.device_id.map_or(Known::Nobody, Known::Device);
         let attempt = self
             .attempt(&account.email_key, known, Challenge::CannotBeAsked, client)
-            .await?;
+            .await;
+        let event = |action| event(action, account.id);
+        let attempt = self.unless_kept_out(attempt, REFUSED, event).await?;
         let completed = self
             .complete(&attempt, step, &account, &input, client)
             .await;

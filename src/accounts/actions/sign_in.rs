@@ -95,7 +95,9 @@ impl Accounts {
         let whose = facts.as_ref().map(|(account, _, _)| account.id);
         let event = |action| self.sign_in_event(action, &email_key, whose, client);
         let attempt = self.attempt(&email_key, known, challenge, client).await;
-        let attempt = self.unless_kept_out(attempt, event).await?;
+        let attempt = self
+            .unless_kept_out(attempt, "login.refused", event)
+            .await?;
         let stored = facts.as_ref();
         let stored = stored.map(|(_, hash, _)| PasswordHash::stored(hash.as_str()));
         let password = input.password.expose_secret();
@@ -332,6 +334,9 @@ impl Accounts {
         let known = Known::Session(session);
         let attempt = self
             .attempt(&account.email_key, known, Challenge::CannotBeAsked, client)
+            .await;
+        let attempt = self
+            .unless_locked_out(attempt, "password.refused", account.id, client)
             .await?;
         let stored = PasswordHash::stored(kept.as_str());
         let verified = self

@@ -84,6 +84,9 @@ impl Accounts {
         let known = Known::Session(principal.session);
         let attempt = self
             .attempt(&account.email_key, known, Challenge::CannotBeAsked, client)
+            .await;
+        let attempt = self
+            .unless_locked_out(attempt, "two_factor.refused", account.id, client)
             .await?;
         let step = match Code::parse(code) {
             Some(Code::OneTime(digits)) => self.step_of(account.id, &factor, &digits),

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{Hash, account_columns};
 use crate::accounts::model::{Account, AccountId, AccountSql};
-use crate::db::{Db, Error, Statement, Tx, apart};
+use crate::db::{Db, Error, Freshness, Statement, Tx, apart};
 
 /// A sign-in that waits for its second factor, and what was chosen with the password.
 #[derive(Debug, Clone, Queryable)]
@@ -71,6 +71,19 @@ pub async fn try_second_step(
         account_columns!()
     ));
     Ok(apart(db.write(&write)).await?.into_iter().next())
+}
+
+/// Whose one is that is not over yet, however often it was tried.
+pub async fn whose_second_step(
+    db: &Db,
+    token_hash: Hash,
+    now: DateTime<Utc>,
+) -> Result<Option<AccountId>, Error> {
+    let read = Statement::<SqlUuid>::new("select account_id from second_steps where token_hash = ")
+        .bind::<Binary, _>(token_hash.to_vec())
+        .text(" and expires_at > ")
+        .bind::<Timestamptz, _>(now);
+    Ok(db.load(Freshness::Current, &read).await?.into_iter().next())
 }
 
 /// Uses one up; false where it counts no more. Of all who bring it at once, one gets it.

@@ -43,6 +43,10 @@ async fn five_wrong_codes_lock_the_address_and_its_owner_learns_that_the_passwor
     assert_locked(&first_step(&app, EMAIL, json!({})).await);
     // Neither a right code of a sign-in that was begun before.
     assert_locked(&complete(&app, &waiting, &ana.authenticator.next(&app)).await);
+    assert_eq!(
+        trail(&app, &["login.second_factor_refused"]).await,
+        ["login.second_factor_refused"]
+    );
     assert_eq!(count(&app, "select count(*) from sessions").await, 1);
     wait(&app, TimeDelta::minutes(15));
     signed_in(&app, EMAIL, &ana.authenticator.code(&app)).await;
@@ -117,6 +121,13 @@ async fn a_token_is_good_for_five_tries() {
     let sixth = complete(&app, &token, &ana.authenticator.next(&app)).await;
     assert_eq!(mistakes(&sixth), ["INVALID_TOKEN twoFactorToken"]);
     assert_eq!(count(&app, FAILURES).await, 0);
+    let refused = async || trail(&app, &["login.second_factor_refused"]).await;
+    assert_eq!(refused().await, ["login.second_factor_refused"]);
+    // One that is over is nobody's.
+    wait(&app, TimeDelta::minutes(5));
+    let late = complete(&app, &token, &ana.authenticator.next(&app)).await;
+    assert_eq!(mistakes(&late), ["INVALID_TOKEN twoFactorToken"]);
+    assert_eq!(refused().await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,6 +173,7 @@ async fn wrong_codes_of_a_session_count_for_the_address() {
         trail(&app, &["second_factor"]).await,
         ["second_factor.failed"; 10]
     );
+    assert_eq!(trail(&app, &["password"]).await, ["password.refused"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,6 +191,10 @@ async fn codes_of_what_is_not_confirmed_yet_are_guessed_no_oftener() {
     }
     let refused = confirm(&app, &access, &authenticator.code(&app)).await;
     assert_eq!(mistakes(&refused), ["ACCOUNT_LOCKED"]);
+    assert_eq!(
+        trail(&app, &["two_factor.refused"]).await,
+        ["two_factor.refused"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
