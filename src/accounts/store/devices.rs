@@ -6,7 +6,8 @@ use super::Hash;
 use crate::accounts::model::{AccountId, TrustedDevice, TrustedDeviceId, TrustedDeviceSql};
 use crate::db::{Db, Error, Freshness, Statement, Tx};
 
-/// Gets to know a device, and forgets what an account has beyond so many.
+/// Gets to know a device, and forgets what an account has beyond so many: those first that are not trusted, then those that
+/// were not used for longest.
 pub async fn add_device(
     tx: &mut Tx<'_>,
     account: AccountId,
@@ -20,7 +21,9 @@ pub async fn add_device(
         "with forgotten as (delete from known_devices where id in (select id from known_devices where account_id = ",
     )
     .bind::<SqlUuid, _>(account)
-    .text(" order by last_used_at desc, id desc offset ")
+    .text(" order by coalesce(trusted_until > ")
+    .bind::<Timestamptz, _>(now)
+    .text(", false) desc, last_used_at desc, id desc offset ")
     .bind::<BigInt, _>(most - 1)
     .text(
         ")) insert into known_devices (id, account_id, token_hash, user_agent, created_at, last_used_at) values (",

@@ -100,6 +100,36 @@ async fn a_browser_is_spared_by_its_cookie() {
     assert_eq!(mistakes(&login), ["INVALID_CREDENTIALS"]);
 }
 
+/// However many others come: whoever has the password and a code begins a session on each.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_is_forgotten_for_another_while_it_is_trusted_only_if_all_others_are() {
+    let app = TestApp::new().await;
+    let ana = Enabled::new(&app, EMAIL).await;
+    let (device, _) = trusting(&app, &ana, None).await;
+    execute(
+        &app,
+        "insert into known_devices (id, account_id, token_hash, created_at, last_used_at)
+         select gen_random_uuid(), id, sha256(number::text::bytea), now(), now() + interval '60 days'
+           from accounts, generate_series(1, 18) number",
+    )
+    .await;
+    let known = "select count(*) from known_devices";
+    assert_eq!(count(&app, known).await, 20);
+    for _ in 0..2 {
+        signed_in(&app, EMAIL, &ana.authenticator.next(&app)).await;
+        assert_eq!(count(&app, known).await, 20);
+        assert!(is_spared(&app, EMAIL, &device).await);
+    }
+    // No longer than it is trusted.
+    let late = "update known_devices set trusted_until = now() - interval '1 day', last_used_at = now() - interval '1 day'
+                 where trusted_until is not null";
+    execute(&app, late).await;
+    let is_known = "select count(*) from known_devices where trusted_until is not null";
+    assert_eq!(count(&app, is_known).await, 1);
+    signed_in(&app, EMAIL, &ana.authenticator.next(&app)).await;
+    assert_eq!(count(&app, is_known).await, 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trusted_cookie_moved_to_another_account_gives_nothing() {
     let app = TestApp::new().await;
