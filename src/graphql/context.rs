@@ -109,10 +109,8 @@ pub fn root<'a, T: Send + 'a>(
     async move {
         let started = Instant::now();
         let mut resolved = resolve.await;
-        if let Some(refusal) = resolved.as_ref().err().and_then(Refusal::of)
-            && let Err(instead) = told(operation(ctx)?, field, refusal).boxed().await
-        {
-            resolved = Err(instead);
+        if let Err(error) = resolved {
+            resolved = Err(refused(operation(ctx)?, field, error).await);
         }
         let code = resolved.as_ref().err().map_or("OK", ApiError::code);
         operation(ctx)?
@@ -120,6 +118,24 @@ pub fn root<'a, T: Send + 'a>(
             .metrics
             .graphql_root_field(field, code, started.elapsed());
         resolved
+    }
+    .boxed()
+}
+
+/// Why a field fails, once it stands on the trail if somebody was refused it; else that it could not be put there.
+pub fn refused<'a>(
+    operation: &'a Operation,
+    field: &'static str,
+    error: ApiError,
+) -> BoxFuture<'a, ApiError> {
+    async move {
+        match Refusal::of(&error) {
+            Some(refusal) => match told(operation, field, refusal).await {
+                Ok(()) => error,
+                Err(instead) => instead,
+            },
+            None => error,
+        }
     }
     .boxed()
 }

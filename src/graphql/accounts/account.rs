@@ -8,7 +8,7 @@ use super::trusted_device::TrustedDevice;
 use super::user::User;
 use crate::accounts::{self, AccountId, Actor, Principal, Refused, Scope, SessionId};
 use crate::graphql::at_hand::{Asked, AtHand, Show, leaf};
-use crate::graphql::context::operation;
+use crate::graphql::context::{Operation, operation, refused};
 use crate::graphql::error::{ApiError, Nullable, nullable};
 use crate::graphql::items::Items;
 use crate::graphql::scalars::DateTime;
@@ -117,10 +117,15 @@ impl Account {
     }
 
     /// Goes on where all of the account may be seen.
-    fn only_whole(&self, otherwise: &'static str) -> Result<(), ApiError> {
+    async fn only_whole(
+        &self,
+        operation: &Operation,
+        field: &'static str,
+        otherwise: &'static str,
+    ) -> Result<(), ApiError> {
         match self.viewer.is_whole {
             true => Ok(()),
-            false => Err(ApiError::Forbidden(otherwise)),
+            false => Err(refused(operation, field, ApiError::Forbidden(otherwise)).await),
         }
     }
 
@@ -180,10 +185,11 @@ impl Account {
     }
 
     async fn recovery_codes_left(&self, ctx: &Context<'_>) -> Result<i32, ApiError> {
-        self.only_whole(
-            "Neither an API token nor a narrowed one shows the second factor; sign in for it.",
-        )?;
         let operation = operation(ctx)?;
+        let otherwise =
+            "Neither an API token nor a narrowed one shows the second factor; sign in for it.";
+        self.only_whole(operation, "Account.recoveryCodesLeft", otherwise)
+            .await?;
         let left = operation
             .load(&operation.loaders.recovery_codes_left, self.row.id)
             .await?;
@@ -191,8 +197,10 @@ impl Account {
     }
 
     async fn sessions(&self, ctx: &Context<'_>) -> Result<Items<Session>, ApiError> {
-        self.only_whole("Neither an API token nor a narrowed one shows sessions; sign in for it.")?;
         let operation = operation(ctx)?;
+        let otherwise = "Neither an API token nor a narrowed one shows sessions; sign in for it.";
+        self.only_whole(operation, "Account.sessions", otherwise)
+            .await?;
         let sessions = operation
             .load(&operation.loaders.sessions_of_accounts, self.row.id)
             .await?;
@@ -208,10 +216,11 @@ impl Account {
 
     /// Devices that are asked for no second factor.
     async fn trusted_devices(&self, ctx: &Context<'_>) -> Result<Items<TrustedDevice>, ApiError> {
-        self.only_whole(
-            "Neither an API token nor a narrowed one shows the second factor; sign in for it.",
-        )?;
         let operation = operation(ctx)?;
+        let otherwise =
+            "Neither an API token nor a narrowed one shows the second factor; sign in for it.";
+        self.only_whole(operation, "Account.trustedDevices", otherwise)
+            .await?;
         let devices = operation
             .load(&operation.loaders.trusted_devices_of_accounts, self.row.id)
             .await?;
@@ -220,10 +229,10 @@ impl Account {
     }
 
     async fn api_tokens(&self, ctx: &Context<'_>) -> Result<Items<ApiToken>, ApiError> {
-        self.only_whole(
-            "Neither an API token nor a narrowed one shows API tokens; sign in for it.",
-        )?;
         let operation = operation(ctx)?;
+        let otherwise = "Neither an API token nor a narrowed one shows API tokens; sign in for it.";
+        self.only_whole(operation, "Account.apiTokens", otherwise)
+            .await?;
         let tokens = operation
             .load(&operation.loaders.api_tokens_of_accounts, self.row.id)
             .await?;

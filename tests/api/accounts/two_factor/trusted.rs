@@ -253,6 +253,15 @@ async fn a_narrowed_token_shows_neither_devices_nor_how_many_codes_are_left() {
         .await;
         assert_eq!(answer.code(), "FORBIDDEN", "{field}");
     }
+    // Who tried it is on the trail, as at the root.
+    for field in ["Account.trustedDevices", "Account.recoveryCodesLeft"] {
+        let tried = format!(
+            "select count(*) from (select action, details from audit_pending
+                                   union all select action, details from audit_events) e
+              where action = 'access.refused' and details::json ->> 'field' = '{field}'"
+        );
+        assert_eq!(count(&app, &tried).await, 1, "{field}");
+    }
     let me = app.data_as(&narrowed, "{ me { twoFactorEnabled } }").await;
     assert_eq!(me, json!({ "me": { "twoFactorEnabled": true } }));
 }
