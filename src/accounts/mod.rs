@@ -44,7 +44,7 @@ pub use self::access::{Access, AccessFault, AccessTokens, Claims, MadeFor, NotMa
 pub use self::actions::{
     AccountChange, Admitted, AskedApiToken, BegunFactor, Completion, Credentials, Installation,
     MadeApiToken, ProfileChange, RefreshWith, Registration, SignIn, SignedIn, count_accounts,
-    oversee_accounts, oversee_api_token, oversee_session, oversee_trusted_device,
+    oversee_accounts, oversee_api_token, oversee_listed, oversee_session, oversee_trusted_device,
 };
 pub use self::actor::{Actor, Limited, Refused};
 pub use self::challenge::{Offer, Provider};

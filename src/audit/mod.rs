@@ -51,8 +51,16 @@ pub async fn record_all(tx: &mut Tx<'_>, events: Vec<Event>) -> Result<(), Error
 
 /// Records what has no transaction of its own. It stands once this is done, whatever comes of the work that it belongs to.
 pub async fn record_alone(db: &Db, event: Event) -> Result<(), Error> {
+    record_all_alone(db, vec![event]).await
+}
+
+/// The same for several at once, in their order; one statement.
+pub async fn record_all_alone(db: &Db, events: Vec<Event>) -> Result<(), Error> {
+    if events.is_empty() {
+        return Ok(());
+    }
     // Whatever the work comes to that is going on: it tells of no part of that.
-    apart(db.execute(&store::insertion(vec![event]))).await?;
+    apart(db.execute(&store::insertion(events))).await?;
     db.announce(Topic::Audit);
     Ok(())
 }

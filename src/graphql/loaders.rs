@@ -21,6 +21,7 @@ use crate::db::keyset::{Slice, Window};
 pub struct Loaders {
     pub audit_events: Batch<ReadEvents>,
     pub overseen_accounts: Batch<OverseenAccount>,
+    pub overseen_of_lists: Batch<OverseenOfList>,
     pub users: Batch<UserById>,
     pub sessions_of_accounts: Batch<SessionsOfAccount>,
     pub trusted_devices_of_accounts: Batch<TrustedDevicesOfAccount>,
@@ -57,6 +58,24 @@ impl Load for OverseenAccount {
             found.extend(accounts.into_iter().map(keyed));
         }
         Ok(found)
+    }
+}
+
+/// An account that a list showed to an administrator, who looks at more of it than the list's record says.
+pub struct OverseenOfList;
+
+impl Load for OverseenOfList {
+    type Key = (AccountId, By);
+    type Value = ();
+
+    async fn load(
+        app: &App,
+        keys: Vec<Self::Key>,
+    ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
+        for (by, ids) in by_list(keys) {
+            accounts::oversee_listed(app, &by, &ids).await?;
+        }
+        Ok(HashMap::new())
     }
 }
 

@@ -26,7 +26,8 @@ pub use self::api_tokens::{AskedApiToken, MadeApiToken};
 pub(super) use self::attempts::of_address;
 pub use self::install::Installation;
 pub use self::oversee::{
-    count_accounts, oversee_accounts, oversee_api_token, oversee_session, oversee_trusted_device,
+    count_accounts, oversee_accounts, oversee_api_token, oversee_listed, oversee_session,
+    oversee_trusted_device,
 };
 pub use self::profile::ProfileChange;
 pub use self::refresh::RefreshWith;

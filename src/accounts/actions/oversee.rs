@@ -16,7 +16,7 @@ use crate::accounts::{Accounts, store};
 use crate::app::App;
 use crate::audit::{self, By, Event};
 use crate::db::Error;
-use crate::db::keyset::{Direction, Slice, Window};
+use crate::db::keyset::{Direction, End, Slice, Window};
 
 impl Accounts {
     /// A page of all accounts that a filter leaves.
@@ -29,9 +29,7 @@ impl Accounts {
         client: &Client,
     ) -> Result<Slice<Listed>, Fault> {
         let event = self.event("accounts.read", principal.account.id, client);
-        let event = described(event, filter)
-            .detail("orderBy", in_words(order))
-            .detail("size", window.count);
+        let event = within(described(event, filter), window).detail("orderBy", in_words(order));
         audit::record_alone(&self.app.db, event).await?;
         Ok(store::list_accounts(&self.app.db, filter, order, window).await?)
     }
@@ -58,6 +56,12 @@ pub async fn oversee_accounts(
     tx.commit().await?;
     let keyed = |account: Account| (account.id, Arc::new(account));
     Ok(found.into_iter().map(keyed).collect())
+}
+
+/// Records that more of accounts is looked at than the list shows in which they were found.
+pub async fn oversee_listed(app: &App, by: &By, ids: &[AccountId]) -> Result<(), Error> {
+    let events = ids.iter().map(|id| read(app, by, *id));
+    audit::record_all_alone(&app.db, events.collect()).await
 }
 
 /// A session of somebody else's, for an administrator.
@@ -133,6 +137,23 @@ fn described(mut event: Event, filter: &AccountFilter) -> Event {
     }
     if let Some(time) = filter.created_before {
         event = event.detail("createdBefore", time.to_rfc3339());
+    }
+    event
+}
+
+/// Which page it is: from which end, and between which accounts.
+fn within(event: Event, window: &Window) -> Event {
+    let mut event = event.detail("size", window.count).detail(
+        "end",
+        match window.end {
+            End::First => "FIRST",
+            End::Last => "LAST",
+        },
+    );
+    for (name, position) in [("after", &window.after), ("before", &window.before)] {
+        if let Some(position) = position {
+            event = event.detail(name, AccountId(position.id).to_string());
+        }
     }
     event
 }

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, ScalarType, Value};
 
+use super::administration::overseer;
 use super::api_tokens::ApiToken;
 use super::session::Session;
 use super::trusted_device::TrustedDevice;
@@ -52,6 +53,8 @@ pub struct Viewer {
     pub session: Option<SessionId>,
     /// Whether all of it may be seen, or what a token opens that is not a session's own.
     pub is_whole: bool,
+    /// Whether it is one of a list of other people's: that it was looked at stands in no event of its own yet.
+    pub is_listed: bool,
 }
 
 impl Viewer {
@@ -59,6 +62,7 @@ impl Viewer {
     pub const ADMINISTRATOR: Self = Self {
         session: None,
         is_whole: true,
+        is_listed: false,
     };
 
     /// An administrator, who may meet their own account too.
@@ -68,6 +72,15 @@ impl Viewer {
             false => Self::ADMINISTRATOR,
         }
     }
+
+    /// The same in a list.
+    pub fn administrator_of_list(principal: &Principal, account: AccountId) -> Self {
+        let viewer = Self::administrator(principal, account);
+        Self {
+            is_listed: viewer.session.is_none(),
+            ..viewer
+        }
+    }
 }
 
 impl From<&Principal> for Viewer {
@@ -75,6 +88,7 @@ impl From<&Principal> for Viewer {
         Self {
             session: Some(principal.session),
             is_whole: true,
+            is_listed: false,
         }
     }
 }
@@ -96,6 +110,7 @@ impl Account {
                 viewer: Viewer {
                     session: None,
                     is_whole: false,
+                    is_listed: false,
                 },
             },
         })
@@ -127,6 +142,20 @@ impl Account {
             true => Ok(()),
             false => Err(refused(operation, field, ApiError::Forbidden(otherwise)).await),
         }
+    }
+
+    /// Before a part of it is shown that the record of a list does not speak of.
+    async fn record_look(&self, operation: &Operation) -> Result<(), ApiError> {
+        if self.viewer.is_listed {
+            let by = overseer(operation).ok_or_else(|| {
+                ApiError::internal("accounts are listed for nobody who administers")
+            })?;
+            let looked_at = (self.row.id, by);
+            operation
+                .load(&operation.loaders.overseen_of_lists, looked_at)
+                .await?;
+        }
+        Ok(())
     }
 
     pub fn as_user(&self) -> User {
@@ -201,6 +230,7 @@ impl Account {
         let otherwise = "Neither an API token nor a narrowed one shows sessions; sign in for it.";
         self.only_whole(operation, "Account.sessions", otherwise)
             .await?;
+        self.record_look(operation).await?;
         let sessions = operation
             .load(&operation.loaders.sessions_of_accounts, self.row.id)
             .await?;
@@ -221,6 +251,7 @@ impl Account {
             "Neither an API token nor a narrowed one shows the second factor; sign in for it.";
         self.only_whole(operation, "Account.trustedDevices", otherwise)
             .await?;
+        self.record_look(operation).await?;
         let devices = operation
             .load(&operation.loaders.trusted_devices_of_accounts, self.row.id)
             .await?;
@@ -233,6 +264,7 @@ impl Account {
         let otherwise = "Neither an API token nor a narrowed one shows API tokens; sign in for it.";
         self.only_whole(operation, "Account.apiTokens", otherwise)
             .await?;
+        self.record_look(operation).await?;
         let tokens = operation
             .load(&operation.loaders.api_tokens_of_accounts, self.row.id)
             .await?;

@@ -61,7 +61,7 @@ impl AdministrationQuery {
                 let page = Page::new(list, slice, |row: Row| Found {
                     place: order.position(&row),
                     account: Account {
-                        viewer: Viewer::administrator(principal, row.account.id),
+                        viewer: Viewer::administrator_of_list(principal, row.account.id),
                         row: Arc::new(row.account),
                     },
                 });

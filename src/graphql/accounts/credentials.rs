@@ -43,6 +43,7 @@ pub fn hand_out(operation: &Operation, signed_in: SignedIn) -> (Account, Credent
         viewer: Viewer {
             session: Some(session),
             is_whole: true,
+            is_listed: false,
         },
     };
     let accounts::Credentials {

@@ -522,7 +522,7 @@ async fn what_a_list_was_held_to_is_recorded() {
         (&*event.action, &event.details, &event.facts),
         (
             "accounts.read",
-            &json!({ "orderBy": "CREATED_AT DESC", "size": 20 }),
+            &json!({ "orderBy": "CREATED_AT DESC", "size": 20, "end": "FIRST" }),
             &Value::Null
         )
     );
@@ -538,12 +538,28 @@ async fn what_a_list_was_held_to_is_recorded() {
     assert_eq!(
         event.details,
         json!({
-            "orderBy": "EMAIL ASC", "size": 5, "roles": ["ARTIST", "ADMIN"], "statuses": ["CLOSED"], "tiers": ["FREE"],
+            "orderBy": "EMAIL ASC", "size": 5, "end": "LAST", "roles": ["ARTIST", "ADMIN"], "statuses": ["CLOSED"], "tiers": ["FREE"],
             "createdAfter": "2026-01-01T00:00:00+00:00", "createdBefore": "2027-01-01T00:00:00+00:00",
         })
     );
     // It may be somebody's address: so it goes with what is personal.
     assert_eq!(event.facts, json!({ "query": "Person1@example.org" }));
+    // And which page it was, by whom it lay between.
+    let page = "pageInfo { startCursor endCursor } nodes { id }";
+    let query = format!("{{ accounts(first: 9) {{ {page} }} }}");
+    let shown = app.data_as(&admin.access, &query).await["accounts"].take();
+    let query = format!(
+        "{{ accounts(after: {}, before: {}) {{ nodes {{ id }} }} }}",
+        shown["pageInfo"]["startCursor"], shown["pageInfo"]["endCursor"]
+    );
+    let (_, events) = recorded_by(&app, app.data_as(&admin.access, &query)).await;
+    assert_eq!(
+        events[0].details,
+        json!({
+            "orderBy": "CREATED_AT DESC", "size": 20, "end": "FIRST",
+            "after": shown["nodes"][0]["id"], "before": shown["nodes"][8]["id"],
+        })
+    );
 }
 
 /// As many for a page of fifty as for a page of two, whatever is shown of each; and one more where they are counted.
@@ -571,9 +587,9 @@ async fn a_page_costs_as_many_statements_whatever_it_holds() {
         size(50, &format!("{plain} more: nodes {{ status }}")).await,
         3
     );
-    // Locks, addresses that wait and sessions besides.
-    assert_eq!(size(2, whole).await, 6);
-    assert_eq!(size(50, whole).await, 6);
+    // Locks, addresses that wait, one's own sessions, the record of a look at those of others, and these.
+    assert_eq!(size(2, whole).await, 8);
+    assert_eq!(size(50, whole).await, 8);
     // With a filter at most three instead of one: along the order, farther along it, and all that match.
     for (filter, most) in [
         ("query: \"person\"", 3),

@@ -64,7 +64,22 @@ async fn an_administrator_sees_of_an_account_what_its_owner_does() {
     let (shown, events) = recorded_by(&app, app.data_as(&admin.access, &list)).await;
     assert_eq!(shown["accounts"]["nodes"], json!([expected]));
     assert_eq!(shown["accounts"]["edges"], json!([{ "node": expected }]));
-    // Whom a list shows stands in no event: what it was held to does.
+    // What a list was held to is recorded, and whose sessions, devices and tokens were looked at, once.
+    assert_eq!(actions(&events), ["accounts.read", "account.read"]);
+    assert_eq!(events[1].subject.as_deref(), Some(&*id));
+    assert_eq!(
+        events[1].actor,
+        Some(id_of(&app, "admin@example.org").await)
+    );
+    // One's own are no matter of administration, nor is what the list itself shows.
+    for part in ["sessions", "trustedDevices", "apiTokens"] {
+        let list = format!("{{ accounts {{ nodes {{ id email lockedUntil {part} {{ id }} }} }} }}");
+        let (_, events) = recorded_by(&app, app.data_as(&admin.access, &list)).await;
+        assert_eq!(actions(&events), ["accounts.read", "account.read"]);
+        assert_eq!(events[1].subject.as_deref(), Some(&*id));
+    }
+    let list = "{ accounts { nodes { id email lockedUntil pendingEmail recoveryCodesLeft } } }";
+    let (_, events) = recorded_by(&app, app.data_as(&admin.access, list)).await;
     assert_eq!(actions(&events), ["accounts.read"]);
 }
 
@@ -95,9 +110,14 @@ async fn a_session_of_somebody_elses_is_found_by_an_administrator_alone() {
         Some(&*id_of(&app, "ana@example.org").await)
     );
     assert_eq!(events[0].details, json!({ "part": session }));
-    let (own, events) = recorded_by(&app, me(&app, &admin.access)).await;
-    let own = format!("{{ node(id: {}) {{ id }} }}", own["sessions"][0]["id"]);
-    app.data_as(&admin.access, &own).await;
+    let (own, events) = recorded_by(&app, async {
+        let own = me(&app, &admin.access).await["sessions"][0]["id"].take();
+        let node = format!("{{ node(id: {own}) {{ id }} }}");
+        assert_eq!(app.data_as(&admin.access, &node).await["node"]["id"], own);
+        own
+    })
+    .await;
+    assert!(own.is_string());
     assert_eq!(actions(&events), NONE);
 }
 
