@@ -7,11 +7,15 @@ use uuid::Uuid;
 use super::register::parse_email;
 use super::{attempts, two_factor};
 use crate::accounts::Accounts;
+use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
+use crate::accounts::jobs::{self, AccountMail};
+use crate::accounts::mails::FactorChange;
 use crate::accounts::model::{Account, AccountId, Ending, MailPurpose, Role};
 use crate::accounts::name::DisplayName;
 use crate::accounts::store::{self, NewAccount};
 use crate::audit::{self, By, Event};
+use crate::db::Tx;
 
 pub struct Installation {
     pub email: String,
@@ -58,6 +62,7 @@ impl Accounts {
             password_hash: password_hash.as_str().to_owned(),
         };
         let mut tx = self.app.db.begin().await?;
+        let before = store::hold_account_of(&mut tx, &new.email_key).await?;
         let installed = store::install_account(&mut tx, new, &input.roles, now).await?;
         let account = installed.ok_or_else(|| {
             Fault::Unavailable(
@@ -71,12 +76,46 @@ impl Accounts {
         }
         store::forget_devices(&mut tx, account.id, 0).await?;
         // It may have been set up by whoever had the account before.
-        two_factor::drop_factor(&mut tx, account.id, now).await?;
+        let had_factor = two_factor::drop_factor(&mut tx, account.id, now).await?;
+        if let Some(before) = before {
+            tell(&mut tx, &before, had_factor, now).await?;
+        }
         store::forgive(&mut tx, attempts::of_address(&account.email_key)).await?;
         audit::record(&mut tx, by_command("account.installed", &account, now)).await?;
         tx.commit().await?;
         Ok(account)
     }
+}
+
+/// Tells whoever had the account before what became of it, and the trail.
+async fn tell(
+    tx: &mut Tx<'_>,
+    before: &Account,
+    had_factor: bool,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    let account = before.id;
+    let client = Client::default();
+    let what = client.circumstances(now);
+    if before.erase_at.is_some() {
+        let mail = AccountMail::Reopened {
+            account,
+            what: what.clone(),
+        };
+        jobs::mail(tx, &mail, &client).await?;
+        audit::record(tx, by_command("account.reopened", before, now)).await?;
+    }
+    if had_factor {
+        let mail = AccountMail::SecondFactor {
+            account,
+            change: FactorChange::Disabled,
+            what: what.clone(),
+        };
+        jobs::mail(tx, &mail, &client).await?;
+        audit::record(tx, by_command("two_factor.disabled", before, now)).await?;
+    }
+    let mail = AccountMail::PasswordChanged { account, what };
+    Ok(jobs::mail(tx, &mail, &client).await?)
 }
 
 /// By whoever runs the service: nobody is signed in, and nobody asks from anywhere.

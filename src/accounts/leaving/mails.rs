@@ -35,7 +35,7 @@ impl Closed {
     }
 }
 
-/// Somebody signed in to an account that was closed.
+/// Somebody signed in to an account that was closed, or whoever runs the service opened it.
 pub struct Reopened {
     pub what: Circumstances,
 }
@@ -45,7 +45,8 @@ impl Reopened {
         let letter = Letter {
             subject: "Your account is open again".into(),
             paragraphs: said(&[
-                "Your account was closed, and has been signed in to. So it is open again, and will not be erased.",
+                "Your account was closed, and has been signed in to, or opened by whoever runs this service. So it is open \
+                 again, and will not be erased.",
             ]),
             facts: self.what.facts(),
             closing: said(&[

@@ -81,6 +81,18 @@ pub async fn hold_account(tx: &mut Tx<'_>, id: AccountId) -> Result<Option<WithP
     tx.first(&read).await
 }
 
+/// The same by its address.
+pub async fn hold_account_of(tx: &mut Tx<'_>, email_key: &str) -> Result<Option<Account>, Error> {
+    let read = Statement::<AccountSql>::new(concat!(
+        "select ",
+        account_columns!(),
+        " from accounts a where a.email_key = "
+    ))
+    .bind::<Text, _>(email_key.to_owned())
+    .text(" for no key update");
+    tx.first(&read).await
+}
+
 pub struct NewAccount {
     pub id: AccountId,
     pub email: String,

@@ -161,7 +161,24 @@ async fn a_command_that_makes_an_account_opens_it_again_in_time() {
     assert!(app.accounts.install(installation()).await.is_err());
     assert_eq!(status_of(&app, ANA).await.as_deref(), Some("CLOSED"));
     wait(&app, TimeDelta::days(-2));
-    app.accounts.install(installation()).await.unwrap();
+    let factor = "update accounts set two_factor_at = now(), totp_secret = '\\x00', totp_begun_at = now(), totp_last_step = 0";
+    execute(&app, factor).await;
+    let (_, mails) = with_mails(&app, app.accounts.install(installation())).await;
+    let mut subjects: Vec<_> = mails.iter().map(|mail| mail.subject.as_str()).collect();
+    subjects.sort_unstable();
+    let told = [
+        "Two-factor authentication is off",
+        REOPENED,
+        "Your password was changed",
+    ];
+    assert_eq!(subjects, told);
+    for action in ["account.reopened", "two_factor.disabled"] {
+        let told = format!(
+            "select count(*) from (select action from audit_pending union all select action from audit_events) e
+              where action = '{action}'"
+        );
+        assert_eq!(count(&app, &told).await, 1, "{action}");
+    }
     assert_eq!(status_of(&app, ANA).await.as_deref(), Some("ACTIVE"));
     assert!(has_password(&app, ANA, NEW_PASSWORD).await);
 }
