@@ -1,6 +1,7 @@
 //! Moderators and administrators need a second factor to use their rights in production.
 
 use super::*;
+use crate::accounts::admin::UPDATE;
 
 const KEY: &str = "one:abababababababababababababababababababababababababababababababab";
 
@@ -23,10 +24,26 @@ async fn in_production(app: &TestApp) -> TestApp {
     app.instance(&settings).await
 }
 
-/// Whether somebody's rights open another's account.
+/// Whether somebody's rights open what is for administrators: all of it, or nothing.
 async fn may_administer(app: &TestApp, access: &str, other: &str) -> bool {
-    let query = format!("{{ node(id: \"{other}\") {{ id }} }}");
-    !app.data_as(access, &query).await["node"].is_null()
+    let look = format!(
+        "{{ node(id: \"{other}\") {{ id }} accounts(first: 1) {{ nodes {{ id }} }} auditLog(first: 1) {{ nodes {{ id }} }} }}"
+    );
+    let seen = query(app, &format!("Bearer {access}"), &look).await.body;
+    let input = json!({ "accountId": other, "reason": "Nothing" });
+    let changed = app.call(Some(access), UPDATE, input).await.body;
+    let opened = [
+        &seen["data"]["node"],
+        &seen["data"]["accounts"],
+        &seen["data"]["auditLog"],
+        &changed["data"]["updateAccountAsAdmin"]["account"],
+    ]
+    .map(|found| !found.is_null());
+    assert!(
+        opened.iter().all(|is_open| *is_open == opened[0]),
+        "{seen:#} {changed:#}"
+    );
+    opened[0]
 }
 
 #[tokio::test(flavor = "multi_thread")]
