@@ -467,7 +467,7 @@ async fn holding(app: &TestApp) -> tokio_postgres::Client {
 }
 
 /// Waits until so many wait for a lock.
-async fn waiting(app: &TestApp, wanted: i64) {
+pub async fn waiting(app: &TestApp, wanted: i64) {
     let onlooker = app.sql().await;
     let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
     for _ in 0..1_000 {

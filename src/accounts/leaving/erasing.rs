@@ -1,10 +1,10 @@
-//! Erasing accounts that were closed long enough ago. Nobody can come back to one from the moment on that its owner was
-//! told, so it is taken apart piece by piece; the account itself, by which it is found again, is the last piece.
+//! Erasing accounts that were closed long enough ago. Nobody can come back to one from the moment on that it is begun, so it
+//! is taken apart piece by piece; the account itself, by which it is found again, is the last piece.
 
 use super::jobs::{Erase, ErasedMail};
 use super::tables::{Goes, PERSONAL_TABLES, PersonalTable};
 use crate::accounts::model::{Account, AccountId};
-use crate::accounts::{Accounts, store};
+use crate::accounts::{Accounts, actions, store};
 use crate::audit::{self, By, Event};
 use crate::jobs::{self, Failure, New};
 
@@ -36,7 +36,7 @@ impl Accounts {
     /// Erases an account whose time has come; none else. Where it is stopped, it goes on from there when it runs again.
     pub(super) async fn erase(&self, id: AccountId) -> Result<(), Failure> {
         let (app, now) = (&self.app, self.app.clock.now());
-        let Some(account) = store::account_to_erase(&app.db, id, now).await? else {
+        let Some(account) = store::begin_erasing(&app.db, id, now).await? else {
             return Ok(());
         };
         // While there are rows to tell which files are theirs.
@@ -55,6 +55,8 @@ impl Accounts {
             tx.rollback().await?;
             return Ok(());
         };
+        // Somebody may have tried to sign in meanwhile; who guesses at nobody's address is counted anew.
+        store::forgive(&mut tx, actions::of_address(&account.email_key)).await?;
         let mail = ErasedMail {
             email: account.email,
         };

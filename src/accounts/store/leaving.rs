@@ -66,21 +66,22 @@ pub async fn accounts_to_erase(
     db.load(Freshness::Current, &read).await
 }
 
-/// An account whose time has come: from now on nobody can take that back.
-pub async fn account_to_erase(
+/// Begins to erase an account whose time has come. Whoever signs in to it just now comes first, or comes too late; from then
+/// on it is due by every instance's clock, so that nobody comes back to what is half erased. None where its time has not
+/// come.
+pub async fn begin_erasing(
     db: &Db,
     id: AccountId,
     now: DateTime<Utc>,
 ) -> Result<Option<Account>, Error> {
-    let read = Statement::<AccountSql>::new(concat!(
-        "select ",
-        account_columns!(),
-        " from accounts a where a.id = "
-    ))
+    let write = Statement::<AccountSql>::new(
+        "update accounts a set erase_at = least(a.erase_at, a.created_at) where a.id = ",
+    )
     .bind::<SqlUuid, _>(id)
     .text(" and a.erase_at <= ")
-    .bind::<Timestamptz, _>(now);
-    Ok(db.load(Freshness::Current, &read).await?.into_iter().next())
+    .bind::<Timestamptz, _>(now)
+    .text(concat!(" returning ", account_columns!()));
+    Ok(db.write(&write).await?.into_iter().next())
 }
 
 /// The end of an account whose time has come, and of all that stands by it alone. None where somebody else was there first.

@@ -36,15 +36,18 @@ async fn an_account_that_is_half_erased_is_erased_by_whoever_is_left() {
         .await
         .payload("deleteAccount");
     assert_eq!(closed["errors"], json!([]), "{closed}");
-    // As if a month had passed, and somebody had a hand on the account: whoever erases it comes that far and no further.
+    // As if a month had passed; and whoever erases the account comes as far as its last piece and no further.
     let holder = database.sql().await;
-    // Apart: what stands before a `begin` in the same message is of its transaction too.
-    for statement in [
-        "update accounts set erase_at = now() - interval '1 hour' where status = 'CLOSED'",
-        "begin; select from accounts where status = 'CLOSED' for update",
-    ] {
-        holder.batch_execute(statement).await.unwrap();
-    }
+    holder
+        .batch_execute(
+            "update accounts set erase_at = now() - interval '1 hour' where status = 'CLOSED';
+             create function waits() returns trigger language plpgsql as
+                 'begin perform pg_advisory_xact_lock(7); return old; end';
+             create trigger waits before delete on accounts for each row execute function waits();
+             select pg_advisory_lock(7)",
+        )
+        .await
+        .unwrap();
 
     let mut killed = worker(&folder, &url).await;
     let theirs = "select count(*) from sessions s join accounts a on a.id = s.account_id where a.status = 'CLOSED'";
@@ -57,7 +60,10 @@ async fn an_account_that_is_half_erased_is_erased_by_whoever_is_left() {
     killed.kill();
     let closed = "select count(*) from accounts where status = 'CLOSED'";
     assert_eq!(database.number(closed).await, 1);
-    holder.batch_execute("rollback").await.unwrap();
+    holder
+        .batch_execute("select pg_advisory_unlock(7)")
+        .await
+        .unwrap();
     sleep(Duration::from_millis(500)).await;
     assert_eq!(
         database.number(closed).await,

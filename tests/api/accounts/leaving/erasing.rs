@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use empulse::accounts::PERSONAL_TABLES;
+
+use super::exporting::{export, files, fill_the_rest, unlock};
 use super::scan::{forms, places_of};
 use super::*;
 use crate::accounts::api_tokens::api_token;
@@ -51,10 +54,16 @@ async fn words_of(app: &TestApp, email: &str, name: &str) -> (Vec<String>, Vec<S
         .unwrap()
         .get(0);
     ids.push(account.parse().unwrap());
-    for table in ["sessions", "api_tokens", "known_devices", "mailed_tokens"] {
+    for table in [
+        "sessions",
+        "api_tokens",
+        "known_devices",
+        "mailed_tokens",
+        "second_steps",
+        "data_exports",
+    ] {
         let read = format!("select id::text from {table} where account_id = $1::text::uuid");
         let rows = sql.query(&read, &[&account]).await.unwrap();
-        assert!(!rows.is_empty(), "{table} holds nothing of them");
         ids.extend(
             rows.iter()
                 .map(|row| row.get::<_, &str>(0).parse::<Uuid>().unwrap()),
@@ -62,6 +71,14 @@ async fn words_of(app: &TestApp, email: &str, name: &str) -> (Vec<String>, Vec<S
     }
     let mut words = vec![email.to_owned(), name.to_owned(), format!("new.{email}")];
     words.push(hash_of("address", email.as_bytes()));
+    let sealed = "select encode(totp_secret, 'hex') from accounts where email = $1 and totp_secret is not null";
+    words.extend(
+        sql.query(sealed, &[&email])
+            .await
+            .unwrap()
+            .iter()
+            .map(|row| row.get(0)),
+    );
     for id in &ids {
         // As failures to sign in are counted.
         words.extend(["device", "session"].map(|kind| hash_of(kind, id.as_bytes())));
@@ -106,39 +123,38 @@ async fn after_thirty_days_no_trace_of_them_is_left() {
     let app = TestApp::new().await;
     let (ben, _) = somebody(&app, "ben@example.org", "Benedikt Orlow").await;
     let without = rows_of_all_tables(&app).await;
-    let (words, ids) = somebody(&app, QUILLAN, NAME).await;
+    somebody(&app, QUILLAN, NAME).await;
     leave_dead_mail(&app, QUILLAN).await;
     leave_dead_mail(&app, "not.quillan.farthing@example.org").await;
-    // The scan finds what there is, in each table that has it.
-    let places = places_of(&app, &[&words[..], &ids].concat()).await;
-    for table in [
-        "accounts",
-        "sessions",
-        "api_tokens",
-        "known_devices",
-        "mailed_tokens",
-        "sign_in_failures",
-        "jobs",
-    ] {
-        let column = format!("{table}.");
-        assert!(
-            places.iter().any(|place| place.starts_with(&column)),
-            "{table}: {places:?}"
-        );
-    }
     let failures = "select count(*) from sign_in_failures";
     assert_eq!(
         count(&app, failures).await,
         6,
         "address, device and session of both"
     );
-
-    execute(
-        &app,
-        "update sign_in_failures set locked_until = null, failures = 0",
-    )
-    .await;
+    unlock(&app).await;
+    fill_the_rest(&app, QUILLAN).await;
     let access = app.sign_in(QUILLAN).await.access;
+    export(&app, QUILLAN, &access).await;
+    // Some of the trail is chained, and some waits.
+    while empulse::audit::link(&app.app.db).await.unwrap() > 0 {}
+    login(&app, QUILLAN, WRONG).await;
+    // The scan finds what there is, in each table that has it.
+    let (words, ids) = words_of(&app, QUILLAN, NAME).await;
+    let places = places_of(&app, &[&words[..], &ids].concat()).await;
+    let personal = PERSONAL_TABLES.iter().map(|personal| personal.table);
+    for table in personal.chain(["jobs"]) {
+        let column = format!("{table}.");
+        assert!(
+            places.iter().any(|place| place.starts_with(&column)),
+            "{table}: {places:?}"
+        );
+    }
+    assert!(
+        places.contains(&"accounts.totp_secret".to_owned()),
+        "{places:?}"
+    );
+
     close(&app, &access).await;
     login(&app, QUILLAN, WRONG).await;
     app.run_jobs().await;
@@ -153,6 +169,7 @@ async fn after_thirty_days_no_trace_of_them_is_left() {
     };
     assert_eq!((mail.to.as_str(), mail.subject.as_str()), (QUILLAN, ERASED));
     assert!(!mail.text.contains(NAME), "{}", mail.text);
+    assert!(files(&app).is_empty());
     // The mail to somebody whose address holds that one is another's.
     let sql = app.sql().await;
     let taken = sql.execute("delete from jobs where state = 'DEAD'", &[]);
@@ -233,6 +250,85 @@ async fn the_job_looks_again_before_it_erases() {
     assert!(mails.is_empty(), "{mails:#?}");
     assert_eq!(status_of(&app, ANA).await.as_deref(), Some("CLOSED"));
     assert_eq!(mistakes(&login(&app, ANA, RIGHT).await), NONE);
+}
+
+/// Whoever signs in while the job comes to their account was in time: all of it is as it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_signing_in_just_then_comes_first() {
+    let app = TestApp::new().await;
+    if needs_server(&app, "a sign-in while its account is erased") {
+        return;
+    }
+    closed(&app, ANA).await;
+    let tables = ["sessions", "known_devices"].map(|table| format!("select count(*) from {table}"));
+    execute(&app, "update accounts set erase_at = now()").await;
+    ask_to_erase(&app, ANA).await;
+    let signing_in = app.sql().await;
+    signing_in
+        .batch_execute("begin; update accounts set status = 'ACTIVE', erase_at = null")
+        .await
+        .unwrap();
+    let (_, ()) = tokio::join!(app.run_jobs(), async {
+        waiting(&app, 1).await;
+        signing_in.batch_execute("commit").await.unwrap();
+    });
+    assert_eq!(status_of(&app, ANA).await.as_deref(), Some("ACTIVE"));
+    for rows in &tables {
+        assert!(count(&app, rows).await > 0, "{rows}");
+    }
+    app.sign_in(ANA).await;
+}
+
+/// Not even by an instance whose clock is behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_comes_back_to_what_is_half_erased() {
+    let app = TestApp::new().await;
+    closed(&app, ANA).await;
+    wait(&app, TimeDelta::days(30));
+    ask_to_erase(&app, ANA).await;
+    // What stands in the way of the last piece.
+    execute(
+        &app,
+        "create function stop() returns trigger language plpgsql as 'begin raise exception ''not now''; end'; \
+         create trigger stop before delete on accounts execute function stop()",
+    )
+    .await;
+    app.run_jobs().await;
+    assert_eq!(count(&app, "select count(*) from known_devices").await, 0);
+    wait(&app, TimeDelta::days(-29));
+    let late = login(&app, ANA, RIGHT).await;
+    assert_eq!(mistakes(&late), ["INVALID_CREDENTIALS"]);
+    assert_eq!(status_of(&app, ANA).await.as_deref(), Some("CLOSED"));
+    // It is due there too.
+    execute(
+        &app,
+        "drop trigger stop on accounts; update jobs set due_at = now()",
+    )
+    .await;
+    app.run_jobs().await;
+    assert_eq!(status_of(&app, ANA).await, None);
+}
+
+/// A wrong password that is counted between the first piece and the last.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_guessed_meanwhile_is_forgotten_too() {
+    let app = TestApp::new().await;
+    closed(&app, ANA).await;
+    wait(&app, TimeDelta::days(30));
+    execute(
+        &app,
+        "create function guess() returns trigger language plpgsql as 'begin insert into sign_in_failures (subject, failures, \
+         last_at) values (sha256(''address\\000''::bytea || convert_to(old.email_key, ''UTF8'')), 1, now()); return old; end'; \
+         create trigger guess before delete on accounts for each row execute function guess()",
+    )
+    .await;
+    ask_to_erase(&app, ANA).await;
+    app.run_jobs().await;
+    assert_eq!(status_of(&app, ANA).await, None);
+    assert_eq!(
+        count(&app, "select count(*) from sign_in_failures").await,
+        0
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use chrono::DateTime;
-use empulse::accounts::PERSONAL_TABLES;
+use empulse::accounts::{PERSONAL_TABLES, SEALED};
 use empulse::storage::{ContentType, Facts, Key};
 use futures_util::future::join_all;
 
@@ -25,7 +25,7 @@ async fn ask(app: &TestApp, access: &str) -> Answer {
 }
 
 /// Has an archive made; the token of its mail.
-async fn export(app: &TestApp, email: &str, access: &str) -> String {
+pub async fn export(app: &TestApp, email: &str, access: &str) -> String {
     let (asked, mails) = with_mails(app, ask(app, access)).await;
     assert_eq!(mistakes(&only_field(asked.data())), NONE);
     let [mail] = &mails[..] else {
@@ -60,7 +60,7 @@ async fn archive(app: &TestApp, access: &str, token: &str) -> Value {
     file.json().await.unwrap()
 }
 
-fn files(app: &TestApp) -> BTreeSet<PathBuf> {
+pub fn files(app: &TestApp) -> BTreeSet<PathBuf> {
     let Ok(files) = std::fs::read_dir(app.folder().join("files/exports")) else {
         return BTreeSet::new();
     };
@@ -73,8 +73,15 @@ async fn answer_of_nobody(answer: Answer) {
 }
 
 /// What the ways of the API lead to, and a row of each table that they have not led to.
-async fn somebody_with_everything(app: &TestApp, email: &str) -> String {
+pub async fn somebody_with_everything(app: &TestApp, email: &str) -> String {
     somebody(app, email, "Quillan Farthing").await;
+    fill_the_rest(app, email).await;
+    unlock(app).await;
+    app.sign_in(email).await.access
+}
+
+/// A row of each table that `somebody` has not led to, but for exports; and a second factor that is begun.
+pub async fn fill_the_rest(app: &TestApp, email: &str) {
     let sql = app.sql().await;
     for fill in [
         "insert into recovery_codes (account_id, code_hash) select id, sha256('a code') from accounts where email = $1",
@@ -82,16 +89,25 @@ async fn somebody_with_everything(app: &TestApp, email: &str) -> String {
          select gen_random_uuid(), id, sha256('a step'), true, false, now(), now() from accounts where email = $1",
         "insert into idempotency_keys (account_id, key, input, attempt, held_until, expires_at) \
          select id, sha256('a key'), sha256('an input'), gen_random_uuid(), now(), now() from accounts where email = $1",
-        "update accounts set totp_secret = 'sealed', totp_begun_at = now() where email = $1",
     ] {
         assert_eq!(sql.execute(fill, &[&email]).await.unwrap(), 1);
     }
+    let read = "select id::text from accounts where email = $1";
+    let id: String = sql.query_one(read, &[&email]).await.unwrap().get(0);
+    let column = SEALED.iter().find(|column| column.table == "accounts");
+    let place = column.unwrap().of(id.parse().unwrap());
+    let sealed = app.app.vault.seal(&place, b"a secret").unwrap();
+    let keep = "update accounts set totp_secret = $1, totp_begun_at = now() where email = $2";
+    assert_eq!(sql.execute(keep, &[&sealed, &email]).await.unwrap(), 1);
+}
+
+/// Whoever guessed too often may go on.
+pub async fn unlock(app: &TestApp) {
     execute(
         app,
         "update sign_in_failures set locked_until = null, failures = 0",
     )
     .await;
-    app.sign_in(email).await.access
 }
 
 #[tokio::test(flavor = "multi_thread")]

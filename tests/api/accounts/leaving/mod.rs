@@ -10,6 +10,7 @@ mod tables;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::idempotency::waiting;
 
 const ANA: &str = "ana@example.org";
 
