@@ -9,6 +9,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::archive::archive;
+use super::jobs::MakeExport;
 use crate::accounts::actor::{Actor, Refused};
 use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
@@ -17,7 +18,7 @@ use crate::accounts::model::AccountId;
 use crate::accounts::secret::Mailed;
 use crate::accounts::{Accounts, lifetimes, quotas, store};
 use crate::audit::{self, Event};
-use crate::jobs::{Attempt, Failure};
+use crate::jobs::{Attempt, Failure, Job};
 use crate::storage::{ContentType, Facts, Key, KeyError, Shown};
 
 const FOLDER: &str = "exports";
@@ -58,11 +59,14 @@ impl Accounts {
         let mut tx = app.db.begin().await?;
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         if !store::export_was_made(&mut tx, id, size, expires_at, now).await? {
-            // Of nobody any more, or told of already by another try; the files of nobody are swept up.
             tx.rollback().await?;
             return Ok(());
         }
         mail(
+            // Told of already by another try; or of an account that was closed meanwhile, which is told of nothing.
+            if store::drop_unmade_export(&app.db, id).await? > 0 {
+                self.delete_archives(&[id]).await?;
+            }
             &mut tx,
             &AccountMail::ExportReady { export: id },
             &Client::default(),
@@ -111,7 +115,7 @@ impl Accounts {
         Ok(family.ok_or(Refused::Unauthenticated)?.account.id)
     }
 
-    /// Takes away what cannot be fetched any more, and files that nobody knows of.
+    /// Takes away what cannot be fetched any more, what nobody makes any more, and files that nobody knows of.
     pub(super) async fn sweep_exports(&self) -> Result<(), Failure> {
         let app = &self.app;
         loop {
@@ -130,6 +134,8 @@ impl Accounts {
                 ids.extend(id_of(&file.map_err(Failure::passing)?.key));
             }
             // A file is never there before its row.
+        // Their owners may ask for another.
+        store::drop_given_up_exports(&app.db, MakeExport::KIND).await?;
             let listed: Vec<Uuid> = ids.iter().copied().collect();
             for known in store::known_exports(&app.db, &listed).await? {
                 ids.remove(&known);

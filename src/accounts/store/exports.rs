@@ -1,5 +1,5 @@
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, BigInt, Binary, Nullable, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::{Hash, account_columns};
@@ -68,7 +68,8 @@ pub async fn export_to_make(db: &Db, id: Uuid) -> Result<Option<AccountId>, Erro
     Ok(db.load(Freshness::Current, &read).await?.into_iter().next())
 }
 
-/// An archive was made. False where nobody waits for it any more.
+/// An archive was made. False where nobody waits for it any more, or its account was closed while it was made: whoever
+/// closes it just now comes first, or comes after.
 pub async fn export_was_made(
     tx: &mut Tx<'_>,
     id: Uuid,
@@ -76,14 +77,18 @@ pub async fn export_was_made(
     expires_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<bool, Error> {
-    let write = Statement::<()>::new("update data_exports set made_at = ")
+    let write = Statement::<()>::new(
+        "with held as materialized (select e.id from data_exports e join accounts a on a.id = e.account_id \
+         where a.status = 'ACTIVE' and e.id = ",
+    )
+    .bind::<SqlUuid, _>(id)
+    .text(" for share of a) update data_exports set made_at = ")
         .bind::<Timestamptz, _>(now)
         .text(", size_bytes = ")
         .bind::<BigInt, _>(size_bytes)
         .text(", expires_at = ")
         .bind::<Timestamptz, _>(expires_at)
-        .text(" where made_at is null and id = ")
-        .bind::<SqlUuid, _>(id);
+        .text(" where made_at is null and id in (select id from held)");
     Ok(tx.execute(&write).await? == 1)
 }
 
@@ -157,6 +162,17 @@ pub async fn drop_exports(db: &Db, ids: &[Uuid]) -> Result<usize, Error> {
 /// Of one that is not made: nobody waits for it any more.
 pub async fn drop_unmade_export(db: &Db, id: Uuid) -> Result<usize, Error> {
     let write = Statement::<()>::new("delete from data_exports where made_at is null and id = ")
+
+/// Drops those that are not made and that no job is to make: it was given up, and had no time to say so.
+pub async fn drop_given_up_exports(db: &Db, kind: &'static str) -> Result<usize, Error> {
+    let write = Statement::<()>::new(
+        "delete from data_exports e where e.made_at is null and not exists (select from jobs j where j.state <> 'DEAD' \
+         and j.payload ->> 'export' = e.id::text and j.kind = ",
+    )
+    .bind::<Text, _>(kind)
+    .text(")");
+    db.execute(&write).await
+}
         .bind::<SqlUuid, _>(id);
     db.execute(&write).await
 }

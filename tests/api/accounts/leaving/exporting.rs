@@ -494,6 +494,63 @@ async fn nothing_is_made_of_an_account_that_is_closed_meanwhile() {
     app.member(ANA).await;
     let access = app.sign_in(ANA).await.access;
     let (_, mails) = with_mails(&app, async {
+/// Its last try was cut off, or brought the instance down: nobody was left to say that there is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_given_up_without_a_word_is_dropped_within_the_hour() {
+    let app = TestApp::new().await;
+    for email in [ANA, "ben@example.org"] {
+        app.member(email).await;
+    }
+    let access = app.sign_in(ANA).await.access;
+    let ben = app.sign_in("ben@example.org").await.access;
+    for access in [&access, &ben] {
+        assert_eq!(mistakes(&only_field(ask(&app, access).await.data())), NONE);
+    }
+    // Ben's only rests.
+    execute(
+        &app,
+        "update jobs set due_at = now() + interval '1 day' where kind = 'accounts.make_export'; \
+         update jobs set state = 'DEAD', died_at = now() where payload ->> 'export' = (select e.id::text from data_exports e \
+         join accounts a on a.id = e.account_id where a.email = 'ana@example.org')",
+    )
+    .await;
+    assert_eq!(ask(&app, &access).await.code(), "CONFLICT");
+    an_hour_strikes(&app).await;
+    assert_eq!(ask(&app, &ben).await.code(), "CONFLICT");
+    export(&app, ANA, &access).await;
+}
+
+/// What is made is made of what was there before: whoever closes the account while it is written is told of nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_closes_the_account_while_it_is_made_gets_none() {
+    let app = TestApp::new().await;
+    if needs_server(&app, "an account that is closed while its archive is made") {
+        return;
+    }
+    app.member(ANA).await;
+    let access = app.sign_in(ANA).await.access;
+    assert_eq!(mistakes(&only_field(ask(&app, &access).await.data())), NONE);
+    let closing = app.sql().await;
+    closing
+        .batch_execute(
+            "begin; update accounts set status = 'CLOSED', erase_at = now() + interval '30 days'",
+        )
+        .await
+        .unwrap();
+    let before = app.mails_sent().len();
+    tokio::join!(app.run_jobs(), async {
+        waiting(&app, 1).await;
+        assert_eq!(files(&app).len(), 1);
+        closing.batch_execute("commit").await.unwrap();
+    });
+    assert_eq!(app.mails_sent().len(), before);
+    assert_eq!(count(&app, "select count(*) from data_exports").await, 0);
+    assert!(files(&app).is_empty());
+    let access = app.sign_in(ANA).await.access;
+    app.run_jobs().await;
+    export(&app, ANA, &access).await;
+}
+
         ask(&app, &access).await.data();
         delete(&app, &access, RIGHT).await;
     })
