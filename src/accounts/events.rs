@@ -7,6 +7,9 @@ use super::{Accounts, quotas};
 use crate::audit::{self, Event};
 use crate::db::Tx;
 
+/// Somebody who is known may not have what they asked for.
+pub(super) const ACCESS_REFUSED: &str = "access.refused";
+
 impl Accounts {
     /// An event that happens now, by whoever is at this client, and whose account that is, where it is known.
     pub(super) fn event(
@@ -98,7 +101,7 @@ impl Accounts {
             .concerning(account.0)
     }
 
-    /// Records that somebody was refused a field of the API. Who is refused again and again is not even heard any more:
+    /// Records that somebody was refused a field of the API, or what is had beside it. Who is refused again and again is not even heard any more:
     /// they could fill the trail else.
     pub async fn refused(
         &self,

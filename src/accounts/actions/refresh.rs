@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::sign_in::{Delivery, SignedIn};
 use crate::accounts::client::Client;
+use crate::accounts::events::ACCESS_REFUSED;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::{self, AccountMail};
 use crate::accounts::model::{Ending, SessionId};
@@ -37,7 +38,8 @@ impl Accounts {
         }
         let presented = presented.ok_or_else(unknown)?;
         if by_cookie {
-            self.check_csrf(presented.session(), client)?;
+            self.check_csrf(&presented, "refreshSession", client)
+                .await?;
         }
         let now = self.app.clock.now();
         let child = presented.child(&self.keys);
@@ -144,29 +146,40 @@ impl Accounts {
         RefreshToken::parse(&self.keys, text?.expose_secret())
     }
 
-    /// A request that uses the cookie shows that a page did it that may.
-    pub(in crate::accounts) fn check_csrf(
+    /// A request that uses the cookie shows that a page did it that may. That one was refused is on the trail of whoever
+    /// the cookie is of, where it is of somebody.
+    pub(in crate::accounts) async fn check_csrf(
         &self,
-        session: SessionId,
+        presented: &RefreshToken,
+        field: &'static str,
         client: &Client,
     ) -> Result<(), Fault> {
+        let Err(why) = self.csrf_shown(presented.session(), client) else {
+            return Ok(());
+        };
+        if let Some(family) = self.family_of(presented, true).await? {
+            self.refused(family.account.id, ACCESS_REFUSED, field, why, client)
+                .await?;
+        }
+        Err(Fault::Csrf(why))
+    }
+
+    fn csrf_shown(&self, session: SessionId, client: &Client) -> Result<(), &'static str> {
         let proof = &client.csrf;
         if !proof.origin_is_allowed {
-            return Err(Fault::Csrf(
+            return Err(
                 "The request's Origin is missing or not among those that may use the cookie.",
-            ));
+            );
         }
         let Some(token) = &proof.token else {
-            return Err(Fault::Csrf(
+            return Err(
                 "The refresh cookie needs the header X-CSRF-Token, equal to the cookie __Host-csrf; GET /csrf gives both.",
-            ));
+            );
         };
-        if !Csrf::verify(&self.keys, session, token.expose_secret()) {
-            return Err(Fault::Csrf(
-                "X-CSRF-Token is not that of this session; GET /csrf gives it.",
-            ));
+        match Csrf::verify(&self.keys, session, token.expose_secret()) {
+            true => Ok(()),
+            false => Err("X-CSRF-Token is not that of this session; GET /csrf gives it."),
         }
-        Ok(())
     }
 
     /// A CSRF token for the session of the refresh cookie, if that may go on.

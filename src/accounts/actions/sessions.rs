@@ -36,7 +36,7 @@ impl Accounts {
         if let Some(token) = self.presented(client.cookies.refresh.as_ref())
             && self.goes_on_by(&token, true).await?
         {
-            self.check_csrf(token.session(), client)?;
+            self.check_csrf(&token, "logout", client).await?;
             sessions.push(token.session());
         }
         sessions.sort_unstable();

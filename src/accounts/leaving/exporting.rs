@@ -12,6 +12,7 @@ use super::archive::archive;
 use super::jobs::MakeExport;
 use crate::accounts::actor::{Actor, Refused};
 use crate::accounts::client::Client;
+use crate::accounts::events::ACCESS_REFUSED;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::jobs::{AccountMail, mail};
 use crate::accounts::model::AccountId;
@@ -22,6 +23,8 @@ use crate::jobs::{Attempt, Failure, Job};
 use crate::storage::{ContentType, Facts, Key, KeyError, Shown};
 
 const FOLDER: &str = "exports";
+/// What is refused, as the trail has it.
+const WHAT: &str = "export";
 
 /// What the link in a mail is traded for.
 pub struct ExportAddress {
@@ -60,13 +63,13 @@ impl Accounts {
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         if !store::export_was_made(&mut tx, id, size, expires_at, now).await? {
             tx.rollback().await?;
-            return Ok(());
-        }
-        mail(
             // Told of already by another try; or of an account that was closed meanwhile, which is told of nothing.
             if store::drop_unmade_export(&app.db, id).await? > 0 {
                 self.delete_archives(&[id]).await?;
             }
+            return Ok(());
+        }
+        mail(
             &mut tx,
             &AccountMail::ExportReady { export: id },
             &Client::default(),
@@ -85,14 +88,27 @@ impl Accounts {
         client: &Client,
     ) -> Result<ExportAddress, Fault> {
         quotas::charge(&self.app, quotas::PRESSED_BUTTONS, &client.limit_key).await?;
-        let account = match actor {
-            Actor::SignedIn(_) | Actor::Limited(_) => actor.in_session()?.account.id,
-            Actor::Anonymous => self.account_by_cookie(client).await?,
+        let account = match actor.in_session() {
+            Ok(principal) => principal.account.id,
+            Err(Refused::Unauthenticated) => self.account_by_cookie(client).await?,
+            Err(refused) => {
+                if let (Some(whose), Refused::Forbidden(why)) = (actor.account_id(), refused) {
+                    self.refused(whose, ACCESS_REFUSED, WHAT, why, client)
+                        .await?;
+                }
+                return Err(refused.into());
+            }
         };
         let now = self.app.clock.now();
         let hash = Mailed::hash_of(token.expose_secret()).ok_or_else(unknown)?;
-        let found = store::export_by_token(&self.app.db, hash, account, now).await?;
-        let (id, made_at) = found.ok_or_else(unknown)?;
+        let found = store::export_by_token(&self.app.db, hash, now).await?;
+        let (id, whose, made_at) = found.ok_or_else(unknown)?;
+        if whose != account {
+            let why = "The archive is of another account.";
+            self.refused(account, ACCESS_REFUSED, WHAT, why, client)
+                .await?;
+            return Err(unknown().into());
+        }
         let event = Event::new("export.fetched", &client.by(account), now);
         audit::record_alone(&self.app.db, event.about(account)).await?;
         let internal = |error: KeyError| Fault::Internal(error.to_string());
@@ -110,7 +126,7 @@ impl Accounts {
     async fn account_by_cookie(&self, client: &Client) -> Result<AccountId, Fault> {
         let presented = self.presented(client.cookies.refresh.as_ref());
         let presented = presented.ok_or(Refused::Unauthenticated)?;
-        self.check_csrf(presented.session(), client)?;
+        self.check_csrf(&presented, WHAT, client).await?;
         let family = self.family_of(&presented, true).await?;
         Ok(family.ok_or(Refused::Unauthenticated)?.account.id)
     }
@@ -118,6 +134,8 @@ impl Accounts {
     /// Takes away what cannot be fetched any more, what nobody makes any more, and files that nobody knows of.
     pub(super) async fn sweep_exports(&self) -> Result<(), Failure> {
         let app = &self.app;
+        // Their owners may ask for another.
+        store::drop_given_up_exports(&app.db, MakeExport::KIND).await?;
         loop {
             let ended = store::ended_exports(&app.db, app.clock.now()).await?;
             self.delete_archives(&ended).await?;
@@ -134,8 +152,6 @@ impl Accounts {
                 ids.extend(id_of(&file.map_err(Failure::passing)?.key));
             }
             // A file is never there before its row.
-        // Their owners may ask for another.
-        store::drop_given_up_exports(&app.db, MakeExport::KIND).await?;
             let listed: Vec<Uuid> = ids.iter().copied().collect();
             for known in store::known_exports(&app.db, &listed).await? {
                 ids.remove(&known);

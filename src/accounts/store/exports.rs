@@ -110,19 +110,16 @@ pub async fn export_to_mail(
     Ok(db.load(Freshness::Current, &read).await?.into_iter().next())
 }
 
-/// The archive that a token is of, if it is this account's.
+/// The archive that a token is of, and whose.
 pub async fn export_by_token(
     db: &Db,
     token_hash: Hash,
-    account: AccountId,
     now: DateTime<Utc>,
-) -> Result<Option<(Uuid, DateTime<Utc>)>, Error> {
-    let read = Statement::<(SqlUuid, Timestamptz)>::new(
-        "select id, made_at from data_exports where made_at is not null and token_hash = ",
+) -> Result<Option<(Uuid, AccountId, DateTime<Utc>)>, Error> {
+    let read = Statement::<(SqlUuid, SqlUuid, Timestamptz)>::new(
+        "select id, account_id, made_at from data_exports where made_at is not null and token_hash = ",
     )
     .bind::<Binary, _>(token_hash.to_vec())
-    .text(" and account_id = ")
-    .bind::<SqlUuid, _>(account)
     .text(" and expires_at > ")
     .bind::<Timestamptz, _>(now);
     Ok(db.load(Freshness::Current, &read).await?.into_iter().next())
@@ -162,6 +159,9 @@ pub async fn drop_exports(db: &Db, ids: &[Uuid]) -> Result<usize, Error> {
 /// Of one that is not made: nobody waits for it any more.
 pub async fn drop_unmade_export(db: &Db, id: Uuid) -> Result<usize, Error> {
     let write = Statement::<()>::new("delete from data_exports where made_at is null and id = ")
+        .bind::<SqlUuid, _>(id);
+    db.execute(&write).await
+}
 
 /// Drops those that are not made and that no job is to make: it was given up, and had no time to say so.
 pub async fn drop_given_up_exports(db: &Db, kind: &'static str) -> Result<usize, Error> {
@@ -171,8 +171,5 @@ pub async fn drop_given_up_exports(db: &Db, kind: &'static str) -> Result<usize,
     )
     .bind::<Text, _>(kind)
     .text(")");
-    db.execute(&write).await
-}
-        .bind::<SqlUuid, _>(id);
     db.execute(&write).await
 }

@@ -226,6 +226,10 @@ async fn the_cookie_alone_is_not_enough() {
             .insert("__Host-csrf".to_owned(), evil.csrf().to_owned());
         let answer = planted.call(&app, mutation, Value::Null).await;
         assert_eq!(answer.code(), "CSRF", "{name}");
+        // Each of them is on the trail of whose cookie it was, and none else.
+        let told = refusals(&app, "ana@example.org", name).await;
+        assert_eq!(told, wrong.len() as i64 + 1, "{name}");
+        assert_eq!(refusals(&app, "eve@example.org", name).await, 0, "{name}");
     }
     // None of that has used anything up.
     for origin in [OURS, WEB] {
@@ -256,6 +260,9 @@ async fn a_cookies_token_is_none_in_the_body_and_the_other_way_round() {
         .insert("__Host-refresh".to_owned(), in_body.refresh.clone());
     let answer = other.call(&app, REFRESH, Value::Null).await;
     assert_eq!(answer.code(), "CSRF");
+    // The cookie is no session's.
+    let told = refusals(&app, "ana@example.org", "refreshSession").await;
+    assert_eq!(told, 0);
     let got = get_csrf(&app, &other, None).await;
     assert_eq!(got.status, 401, "{:#}", got.body);
 

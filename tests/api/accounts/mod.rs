@@ -197,6 +197,15 @@ pub async fn count(app: &TestApp, sql: &str) -> i64 {
     client.query_one(sql, &[]).await.unwrap().get(0)
 }
 
+/// How often the trail says that somebody was refused a field, or what is had beside it.
+pub async fn refusals(app: &TestApp, email: &str, field: &str) -> i64 {
+    let read = "select count(*) from (select action, actor_id, details from audit_pending union all \
+                select action, actor_id, details from audit_events) e join accounts a on a.id = e.actor_id \
+                where e.action = 'access.refused' and a.email = $1 and e.details::json ->> 'field' = $2";
+    let sql = app.sql().await;
+    sql.query_one(read, &[&email, &field]).await.unwrap().get(0)
+}
+
 pub async fn execute(app: &TestApp, sql: &str) {
     app.sql().await.batch_execute(sql).await.unwrap();
 }

@@ -321,12 +321,16 @@ async fn a_link_alone_opens_nothing() {
     assert_eq!((stale.status, stale.code()), (401, "UNAUTHENTICATED"));
     let eve = app.sign_in("eve@example.org").await.access;
     answer_of_nobody(fetch(&app, &eve, &token).await).await;
+    assert_eq!(refusals(&app, "eve@example.org", "export").await, 1);
     let reads = narrowed(&access, r#"check if scope("ACCOUNT_READ")"#);
     let reading = fetch(&app, &reads, &token).await;
     assert_eq!((reading.status, reading.code()), (403, "FORBIDDEN"));
+    assert_eq!(refusals(&app, ANA, "export").await, 1);
     for wrong in ["", "x", &token[1..], &format!("{token}A")] {
         answer_of_nobody(fetch(&app, &access, wrong).await).await;
     }
+    // That is no refusal of what there is.
+    assert_eq!(refusals(&app, ANA, "export").await, 1);
     let verified = verify(&app, &token).await;
     assert_eq!(mistakes(&verified), ["INVALID_TOKEN token"]);
     let fetched = "select count(*) from (select action from audit_pending union all select action from audit_events) e \
@@ -379,10 +383,12 @@ async fn a_browser_fetches_by_its_cookie_with_the_token_of_its_page() {
             "{origin:?} {csrf:?}"
         );
     }
+    assert_eq!(refusals(&app, ANA, "export").await, 5);
     let fetched = send(from(&browser, Some(OURS), Some(browser.csrf()))).await;
     assert_eq!(fetched.status, 200, "{:#}", fetched.body);
     assert_eq!(download(&app, &fetched.body["url"]).await.status(), 200);
     answer_of_nobody(send(from(&eve, Some(OURS), Some(eve.csrf()))).await).await;
+    assert_eq!(refusals(&app, "eve@example.org", "export").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -488,12 +494,6 @@ async fn what_can_not_be_made_may_be_asked_for_again() {
     export(&app, &email, &access).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_made_of_an_account_that_is_closed_meanwhile() {
-    let app = TestApp::new().await;
-    app.member(ANA).await;
-    let access = app.sign_in(ANA).await.access;
-    let (_, mails) = with_mails(&app, async {
 /// Its last try was cut off, or brought the instance down: nobody was left to say that there is none.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_given_up_without_a_word_is_dropped_within_the_hour() {
@@ -551,6 +551,12 @@ async fn who_closes_the_account_while_it_is_made_gets_none() {
     export(&app, ANA, &access).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_made_of_an_account_that_is_closed_meanwhile() {
+    let app = TestApp::new().await;
+    app.member(ANA).await;
+    let access = app.sign_in(ANA).await.access;
+    let (_, mails) = with_mails(&app, async {
         ask(&app, &access).await.data();
         delete(&app, &access, RIGHT).await;
     })
