@@ -24,7 +24,7 @@ mod trail;
 mod verify;
 
 pub use self::command::verify_command;
-pub use self::erase::{erase_nobodys, erase_personal};
+pub use self::erase::{begin_anew, erase_nobodys, erase_personal};
 pub use self::event::{AuditEventId, By, Event};
 pub use self::heads::{Head, HeadFault, SignedHead, hex};
 pub use self::jobs::{found_heads, register_jobs};

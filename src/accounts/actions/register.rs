@@ -78,7 +78,12 @@ impl Accounts {
         };
         let whose = opened.map(|(account, _)| account);
         let event = self.sign_in_event(action, &email.key(), whose, client);
-        audit::record(&mut tx, event).await?;
+        // Whoever registered the address before and never confirmed it was somebody else. An account in use is not touched.
+        let begun = match opened {
+            Some((account, true)) => account,
+            _ => AccountId(Uuid::now_v7()),
+        };
+        audit::begin_anew(&mut tx, begun, event, now).await?;
         // Else a link that was mailed for another password would confirm this one.
         store::void_verifications(&mut tx, &email.key()).await?;
         self.mail_verification(&mut tx, &email.key(), client, now)

@@ -35,10 +35,11 @@ pub async fn erase_nobodys(
 }
 
 /// Some of those of whom all was erased since a time, as an action tells, and of whom there is more now; and what they were
-/// called.
+/// called. Not where a detail says that there is to be more.
 pub async fn erased_with_more(
     db: &Db,
     action: &'static str,
+    unless: &'static str,
     since: DateTime<Utc>,
 ) -> Result<Vec<(Uuid, String)>, Error> {
     let read = Statement::<(SqlUuid, Text)>::new(
@@ -47,8 +48,10 @@ pub async fn erased_with_more(
     .bind::<Text, _>(action)
     .text(" and e.created_at > ")
     .bind::<Timestamptz, _>(since)
+    .text(" and e.details::jsonb -> ")
+    .bind::<Text, _>(unless)
     .text(
-        " and e.person_id is not null and e.subject_id is not null \
+        " is null and e.person_id is not null and e.subject_id is not null \
          and exists (select from audit_personal p where p.whose = e.person_id) limit 1000",
     );
     db.load(Freshness::Current, &read).await

@@ -240,6 +240,56 @@ async fn registering_again_before_confirming_replaces_all_and_voids_the_older_li
     assert_eq!(count(&app, "select count(*) from accounts").await, 1);
 }
 
+/// Whoever begins with an address that is not theirs leaves nothing of themselves with its owner.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_who_registered_it_before_nothing_personal_is_kept() {
+    let app = TestApp::new().await;
+    let email = "ana@example.org";
+    let registers = |agent: &'static str| {
+        let input = input(email, PASSWORD, "Kim Doe");
+        send(calling(&app, REGISTER, &input).header("user-agent", agent))
+    };
+    for agent in ["eves/1", "anas/1"] {
+        assert_eq!(registers(agent).await.data()["register"]["accepted"], true);
+    }
+    let kept = "select count(*) from audit_personal where strpos(content::text, 'eves/1') > 0";
+    assert_eq!(count(&app, kept).await, 0);
+    let link = token_to(&app.mails().await, email, "verify?token=");
+    assert_eq!(mistakes(&verify(&app, &link).await), NONE);
+    // In use, whoever registers it once more is not its owner either, and takes nothing of theirs away.
+    registers("eves/2").await.data();
+    while empulse::audit::link(&app.app.db).await.unwrap() > 0 {}
+    let (now, keys) = (app.app.clock.now(), &app.app.keys);
+    let report = empulse::audit::verify(&app.app.db, keys, Vec::new(), now, |_, _| {});
+    let report = report.await.unwrap();
+    assert!(report.misfits.is_empty(), "{report:?}");
+    assert!(report.erased > 0, "{report:?}");
+    // Nor does what is done for those who are erased.
+    execute(
+        &app,
+        "insert into jobs (id, kind, payload) values (gen_random_uuid(), 'audit.erase_late', '{}')",
+    )
+    .await;
+    app.run_jobs().await;
+    let own = "select count(*) from audit_personal where strpos(content::text, 'anas/1') > 0";
+    assert_eq!(count(&app, own).await, 1);
+}
+
+/// As many statements, whatever there was to erase.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_costs_the_same_whoever_has_the_address() {
+    let app = TestApp::new().await;
+    app.member("known@example.org").await;
+    register(&app, "unconfirmed@example.org", PASSWORD, "Una").await;
+    let mut costs = Vec::new();
+    for email in ["known", "unconfirmed", "unknown"] {
+        let before = app.app.db.statements();
+        register(&app, &format!("{email}@example.org"), PASSWORD, "Una").await;
+        costs.push(app.app.db.statements() - before);
+    }
+    assert_eq!(costs, [costs[0]; 3]);
+}
+
 /// Mails may go out long after they were asked for: only the newest has a link then.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_several_registrations_in_a_row_one_link_goes_out() {
