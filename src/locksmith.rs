@@ -50,13 +50,16 @@ fn new_id(now: DateTime<Utc>) -> String {
 /// it.
 pub const SEALED: &[&[Sealed]] = &[accounts::SEALED];
 
-/// Encrypts anew all that is not under the first key yet.
+/// Encrypts anew all that is not under the first key yet. That it began is on the trail before anything is changed: one that
+/// is killed or fails is told by that it has no end there.
 pub async fn rotate(app: &App, mut tell: impl FnMut(Progress)) -> anyhow::Result<Summary<'_>> {
     let pending = migrate::pending(app.db.source()).await?;
     anyhow::ensure!(
         pending.is_empty(),
         "the database is not up to date; run `empulse migrate` first"
     );
+    let event = |action| Event::new(action, &By::default(), app.clock.now());
+    audit::record_alone(&app.db, event("keys.rotation_begun")).await?;
     let mut told: Option<Instant> = None;
     let rotation = app
         .vault
@@ -68,12 +71,10 @@ pub async fn rotate(app: &App, mut tell: impl FnMut(Progress)) -> anyhow::Result
         })
         .await
         .context("what was done stays, and another run goes on from there")?;
-    if rotation.re_encrypted > 0 {
-        let event = Event::new("keys.rotated", &By::default(), app.clock.now())
-            .detail("reEncrypted", rotation.re_encrypted)
-            .detail("underFirst", rotation.under_first);
-        audit::record_alone(&app.db, event).await?;
-    }
+    let event = event("keys.rotated")
+        .detail("reEncrypted", rotation.re_encrypted)
+        .detail("underFirst", rotation.under_first);
+    audit::record_alone(&app.db, event).await?;
     Ok(Summary {
         vault: &app.vault,
         rotation,
@@ -124,8 +125,8 @@ impl fmt::Display for Summary<'_> {
         if !rotation.unused.is_empty() {
             write!(
                 out,
-                "\nNothing is under {} any more. Take out of {} what is not used, and keep it for as long as backups of \
-                 before.",
+                "\nNothing is under {} any more. Run this once more right before you take out of {} what is not used, and keep \
+                 that for as long as backups of before.",
                 listed(&rotation.unused),
                 self.vault.origin()
             )?;

@@ -315,6 +315,17 @@ async fn a_rotation_that_is_killed_goes_on_beside_others_who_write() {
         }
     }
 
+    // Those that were killed began, and that is all that is known of them.
+    let on_trail = async |action: &str| {
+        let count = format!(
+            "select count(*) from (select action from audit_pending union all select action from audit_events) e \
+             where action = '{action}'"
+        );
+        database.number(&count).await
+    };
+    assert_eq!(on_trail("keys.rotation_begun").await, 2);
+    assert_eq!(on_trail("keys.rotated").await, 0);
+
     let left = ROWS as i64 - database.number(UNDER_NEW).await;
     let ran = run(&["keys", "rotate"], &settings);
     assert_eq!(ran.code, Some(0), "{ran:?}");
@@ -322,10 +333,12 @@ async fn a_rotation_that_is_killed_goes_on_beside_others_who_write() {
         ran.out,
         format!(
             "{left} re-encrypted; {ROWS} in all are under new now.\n\
-             Nothing is under old any more. Take out of EMPULSE_ENCRYPTION_KEYS what is not used, and keep it for as long \
-             as backups of before.\n"
+             Nothing is under old any more. Run this once more right before you take out of EMPULSE_ENCRYPTION_KEYS what is \
+             not used, and keep that for as long as backups of before.\n"
         )
     );
+    assert_eq!(on_trail("keys.rotation_begun").await, 3);
+    assert_eq!(on_trail("keys.rotated").await, 1);
     let only = vault(&new);
     let found: BTreeMap<_, _> = stored(&database)
         .await
