@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::store;
 use crate::app::App;
+use crate::db::{Error, Tx};
 use crate::jobs::{Failure, Job, Registry};
 
 const EVERY_HOUR: Duration = Duration::from_secs(60 * 60);
@@ -27,6 +29,12 @@ pub fn register_jobs(registry: &mut Registry, app: &Arc<App>) {
         async move { forget(&app).await }
     });
     registry.every("idempotency.forget", EVERY_HOUR, Forget::default);
+}
+
+/// Forgets what was answered to somebody, where it is not so any more: what they sent before is done anew.
+pub async fn forget_answers(tx: &mut Tx<'_>, account: Uuid) -> Result<(), Error> {
+    store::forget_answers(tx, account).await?;
+    Ok(())
 }
 
 async fn forget(app: &App) -> Result<(), Failure> {

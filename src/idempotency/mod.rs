@@ -22,7 +22,7 @@ mod key;
 mod store;
 
 pub use self::claim::{Begun, Claim, Ended};
-pub use self::forget::register_jobs;
+pub use self::forget::{forget_answers, register_jobs};
 pub use self::input::Input;
 pub use self::key::{Key, KeyFault};
 pub use self::store::LONGEST_ANSWER;

@@ -5,7 +5,7 @@ use diesel::sql_types::{Array, Binary, Bool, Nullable, Timestamptz, Uuid as SqlU
 use uuid::Uuid;
 
 use super::{Input, Key};
-use crate::db::{Db, Error, Statement};
+use crate::db::{Db, Error, Statement, Tx};
 
 /// Longer ones are not kept; the table has the same number.
 pub const LONGEST_ANSWER: usize = 128 << 10;
@@ -133,6 +133,15 @@ pub async fn give_back(db: &Db, held: Held) -> Result<bool, Error> {
     let write =
         of("delete from idempotency_keys where account_id = ", held).text(" and not is_done");
     Ok(db.execute(&write).await? > 0)
+}
+
+/// Of what has come to its end. What runs still goes on to hold its claim.
+pub async fn forget_answers(tx: &mut Tx<'_>, account: Uuid) -> Result<usize, Error> {
+    let write = Statement::<()>::new(
+        "delete from idempotency_keys where (is_done or answer is not null) and account_id = ",
+    )
+    .bind::<SqlUuid, _>(account);
+    tx.execute(&write).await
 }
 
 fn of(text: &'static str, held: Held) -> Statement<()> {

@@ -936,3 +936,21 @@ mod claims {
         assert_eq!(asking.finds("this").await, "ours");
     }
 }
+
+/// What was answered then is not so any more: whoever closes it once more is not told that it is closed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_account_was_answered_before_it_was_reopened_is_forgotten() {
+    const DELETE: &str = "mutation ($input: DeleteAccountInput!) { deleteAccount(input: $input) {
+        eraseAt errors { code path } } }";
+    let mut ana = Ana::signed_in().await;
+    let body = calling(DELETE, json!({ "password": PASSWORD }));
+    let closed = "select count(*) from accounts where status = 'CLOSED'";
+    let first = ana.sends(KEY, &body).await.ran();
+    assert_eq!(count(&ana.app, closed).await, 1, "{first:?}");
+    // Its session is over, so nobody has the answer before they have signed in, which opens it.
+    assert_eq!(ana.sends(KEY, &body).await.status, 401);
+    ana.access = ana.app.sign_in(ANA).await.access;
+    assert_eq!(count(&ana.app, closed).await, 0);
+    ana.sends(KEY, &body).await.ran();
+    assert_eq!(count(&ana.app, closed).await, 1);
+}

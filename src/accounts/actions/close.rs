@@ -13,6 +13,7 @@ use crate::accounts::store;
 use crate::accounts::{Accounts, lifetimes, quotas};
 use crate::audit::{self, Event};
 use crate::db::Tx;
+use crate::idempotency;
 
 impl Accounts {
     /// Closes the caller's account: nobody is signed in to it any more, and nobody sees it; when it is erased.
@@ -104,6 +105,8 @@ impl Accounts {
         let reopened = store::reopen_account(tx, account.id, now).await?;
         // Its time came a moment ago.
         let account = reopened.ok_or_else(wrong)?;
+        // Whoever closes it once more is not to be told that it was closed then.
+        idempotency::forget_answers(tx, account.id.0).await?;
         let mail = AccountMail::Reopened {
             account: account.id,
             what: client.circumstances(now),
