@@ -68,7 +68,10 @@ impl Actor {
                     session: _,
                     may_administer,
                 } = &**principal;
-                (account, format!("administers: {may_administer}"))
+                // Of others it says nothing: who takes away their second factor may do what they could before.
+                let administers = account.roles.iter().copied().any(needs_second_factor);
+                let administers = administers && *may_administer;
+                (account, format!("administers: {administers}"))
             }
             Self::Limited(limited) => {
                 let Limited { account, access } = &**limited;
@@ -132,8 +135,7 @@ impl Actor {
         if held.is_empty() {
             return Err(Refused::NotOfRole("Your roles do not allow this."));
         }
-        let needs_second_factor = |role: &Role| matches!(role, Role::Moderator | Role::Admin);
-        if held.iter().all(needs_second_factor) && !principal.may_administer {
+        if held.into_iter().all(needs_second_factor) && !principal.may_administer {
             return Err(Refused::NotOfRole(
                 "Your role needs two-factor authentication for this: set it up, or sign in with it.",
             ));
@@ -149,6 +151,10 @@ impl Actor {
             None => Err(Refused::Forbidden("Confirm your address for this.")),
         }
     }
+}
+
+fn needs_second_factor(role: Role) -> bool {
+    matches!(role, Role::Moderator | Role::Admin)
 }
 
 impl Accounts {

@@ -108,3 +108,30 @@ async fn an_administrator_has_rights_in_production_by_a_second_factor_alone() {
     assert!(may_administer(&production, &access, other).await);
     assert!(!may_administer(&production, &by_code, other).await);
 }
+
+/// Whoever has no rights that need it has the same without: to send it again is the same request.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_it_away_and_administers_nothing_may_send_that_again() {
+    let app = TestApp::new().await;
+    let production = in_production(&app).await;
+    app.member(EMAIL).await;
+    let access = production.sign_in(EMAIL).await.access;
+    let authenticator = begun(&production, &access).await;
+    codes_of(&confirm(&production, &access, &authenticator.code(&production)).await);
+    let code = authenticator.code_of_step(&production, 1);
+    let input = json!({ "password": RIGHT, "code": code });
+    let disables = || {
+        let request = calling(&production, DISABLE, &input).bearer_auth(&access);
+        send(request.header("idempotency-key", "8e03978e-40d5-43dd-bc93-6894a57f9324"))
+    };
+    let first = disables().await;
+    assert_eq!(
+        first.body["data"]["disableTwoFactor"]["errors"],
+        json!([]),
+        "{:#}",
+        first.body
+    );
+    let again = disables().await;
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    assert_eq!(again.body, first.body);
+}
