@@ -2,6 +2,8 @@
 
 -- When it is erased. One that was closed and is then suspended is erased all the same, and is not reopened by signing in.
 alter table accounts add column erase_at timestamptz check (isfinite(erase_at));
+-- One that was closed before anybody was told when: its owner has as long as everybody from now on.
+update accounts set erase_at = now() + interval '30 days' where status = 'CLOSED';
 alter table accounts add constraint accounts_closed_are_erased check (
   case status when 'CLOSED' then erase_at is not null when 'SUSPENDED' then true else erase_at is null end
 );

@@ -2,6 +2,7 @@
 //! no foreign key is without its index.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use empulse::db::migrate;
 use tokio_postgres::Client;
@@ -163,6 +164,67 @@ async fn every_migration_can_be_taken_back_and_run_again() {
         .unwrap()
         .get(0);
     assert_eq!(genres, 32, "what a migration brings is there again");
+}
+
+/// What the newest release brings, taken back and brought again while there is something in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_the_newest_is_in_no_migrations_way() {
+    let database = TestDatabase::new().await;
+    let client = database.source.client().await.unwrap();
+    client
+        .batch_execute(
+            "insert into accounts (id, email, email_key, display_name, password_hash, status, email_verified_at, totp_secret, \
+             totp_begun_at, two_factor_at, totp_last_step, erase_at, created_at, updated_at) select gen_random_uuid(), \
+             n || '@x.example', n || '@x.example', 'n', 'n', status, now(), 'sealed', now(), now(), 1, erase_at, now(), now() from (values \
+             (1, 'CLOSED', now()), (2, 'ACTIVE', null), (3, 'SUSPENDED', now())) as of_each (n, status, erase_at);
+             insert into sessions (id, account_id, token_hash, is_remembered, by_cookie, has_second_factor, created_at, \
+             last_used_at, expires_at, ended_at, ended_because) select gen_random_uuid(), id, sha256('x'), true, false, true, \
+             now(), now(), now() + interval '1 day', now(), 'CLOSED' from accounts;
+             insert into data_exports (id, account_id, token_hash, requested_at, expires_at) \
+             select gen_random_uuid(), id, sha256(id::text::bytea), now(), now() from accounts;
+             insert into recovery_codes (account_id, code_hash) select id, sha256('a code') from accounts;
+             insert into second_steps (id, account_id, token_hash, is_remembered, by_cookie, created_at, expires_at) \
+             select gen_random_uuid(), id, sha256(id::text::bytea), true, false, now(), now() from accounts;
+             insert into idempotency_keys (account_id, key, input, attempt, held_until, expires_at) \
+             select id, sha256('a key'), sha256('an input'), gen_random_uuid(), now(), now() from accounts",
+        )
+        .await
+        .unwrap();
+    let newest = newest();
+    for folder in newest.iter().rev() {
+        run(&client, &folder.join("down.sql")).await;
+    }
+    for folder in &newest {
+        run(&client, &folder.join("up.sql")).await;
+    }
+    let of_closed = "select count(*) from accounts where status = 'CLOSED' and erase_at > now() + interval '29 days'";
+    let of_closed: i64 = client.query_one(of_closed, &[]).await.unwrap().get(0);
+    assert_eq!(of_closed, 1, "its owner has time from then on");
+    let reverted = migrate::revert_all(&database.source).await.unwrap();
+    assert_eq!(reverted, migrate::known());
+}
+
+/// The folders of the last day that has some, in their order.
+fn newest() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect();
+    folders.sort_unstable();
+    let day = |path: &Path| path.file_name().unwrap().to_str().unwrap()[..10].to_owned();
+    let last = day(folders.last().unwrap());
+    folders.retain(|folder| day(folder) == last);
+    assert!(folders.len() > 3, "{folders:?}");
+    folders
+}
+
+/// As migrations are run: whole or not at all.
+async fn run(client: &Client, file: &Path) {
+    let sql = format!("begin; {}; commit", std::fs::read_to_string(file).unwrap());
+    let ran = client.batch_execute(&sql).await;
+    ran.unwrap_or_else(|error| panic!("{}: {error:?}", file.display()));
 }
 
 /// Places of columns in their table, as PostgreSQL numbers them.
