@@ -1,7 +1,7 @@
 //! A folder, for where no bucket is set up. A file is there whole or not at all: it is written beside under a name that is
 //! no key's, and given its own once it stands on the disk. What is a link is not followed, wherever it leads.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, DirEntry, File};
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -21,8 +21,10 @@ use super::{Found, Got, Key, StorageError};
 
 /// Bytes that are read from a file at a time.
 const PIECE: usize = 64 << 10;
-/// Older, what is only half written has been left by an instance that was killed: no upload takes as long.
+/// Older, what is only half written has been left: no upload takes as long.
 const LEFT_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// So often it is looked for.
+const SWEPT_EVERY: Duration = Duration::from_secs(3600);
 /// Of a write that meets a deletion beside it.
 const TRIES: u32 = 5;
 
@@ -32,6 +34,7 @@ pub struct Folder(Arc<Inner>);
 struct Inner {
     named: PathBuf,
     opened: OnceLock<Opened>,
+    swept_every: Duration,
 }
 
 #[derive(Clone)]
@@ -44,9 +47,14 @@ struct Opened {
 impl Folder {
     /// Touches nothing yet: a folder that can't be made now may be mended later.
     pub fn new(named: PathBuf) -> Self {
+        Self::swept(named, SWEPT_EVERY)
+    }
+
+    fn swept(named: PathBuf, every: Duration) -> Self {
         Self(Arc::new(Inner {
             named,
             opened: OnceLock::new(),
+            swept_every: every,
         }))
     }
 
@@ -214,37 +222,49 @@ impl Folder {
             .0
             .opened
             .get_or_init(|| {
-                let root = opened.root.clone();
-                // Nobody waits for it, and what can't be taken away now can be the next time.
-                tokio::task::spawn_blocking(move || drop(sweep(&root)));
+                self.keep_swept(opened.root.clone());
                 opened
             })
             .clone())
     }
+
+    /// Takes away what was left half written, now and every so often, as long as somebody here has the folder. No job does
+    /// it for all instances: each may have a folder of its own.
+    fn keep_swept(&self, root: PathBuf) {
+        let (folder, every) = (Arc::downgrade(&self.0), self.0.swept_every);
+        tokio::spawn(async move {
+            while folder.strong_count() > 0 {
+                let root = root.clone();
+                // Nobody waits for it, and what can't be taken away now can be the next time.
+                drop(tokio::task::spawn_blocking(move || sweep(&root)).await);
+                tokio::time::sleep(every).await;
+            }
+        });
+    }
 }
 
-/// Takes away what was left half written.
+/// Takes away what was left half written: by an instance that was killed, or where a file could not be given its name.
 fn sweep(folder: &std::path::Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let about = entry.metadata()?;
-        if about.is_dir() {
-            drop(sweep(&entry.path()));
-            continue;
-        }
-        let name = entry.file_name();
-        let staged = name.to_str().and_then(|name| name.rsplit_once('#'));
-        let is_staged = staged.is_some_and(|(name, number)| {
-            name.parse::<Key>().is_ok() && number.parse::<u32>().is_ok()
-        });
-        let is_left = || {
-            let age = about.modified()?.elapsed().unwrap_or_default();
-            Ok::<_, io::Error>(about.is_file() && age > LEFT_AFTER)
-        };
-        if is_staged && is_left()? {
-            tracing::info!(path = %entry.path().display(), "an unfinished file is taken away");
-            fs::remove_file(entry.path())?;
-        }
+        // What is in the way of one is in no other's.
+        drop(entry.and_then(|entry| sweep_one(&entry)));
+    }
+    Ok(())
+}
+
+fn sweep_one(entry: &DirEntry) -> io::Result<()> {
+    let about = entry.metadata()?;
+    if about.is_dir() {
+        return sweep(&entry.path());
+    }
+    let name = entry.file_name();
+    let staged = name.to_str().and_then(|name| name.rsplit_once('#'));
+    let is_staged = staged
+        .is_some_and(|(name, number)| name.parse::<Key>().is_ok() && number.parse::<u32>().is_ok());
+    if is_staged && about.is_file() && about.modified()?.elapsed().unwrap_or_default() > LEFT_AFTER
+    {
+        tracing::info!(path = %entry.path().display(), "an unfinished file is taken away");
+        fs::remove_file(entry.path())?;
     }
     Ok(())
 }
@@ -332,4 +352,41 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, StorageError> {
     Ok(tokio::task::spawn_blocking(work).await??)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    const A_DAY: Duration = Duration::from_secs(25 * 3600);
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_could_not_be_given_its_name_is_taken_away_while_the_folder_is_in_use() {
+        let place = std::env::temp_dir().join(format!("empulse-swept-{}", uuid::Uuid::now_v7()));
+        let folder = Folder::swept(place.clone(), Duration::from_millis(10));
+        let key: Key = "a/b".parse().unwrap();
+        let mut upload = folder.begin(&key).await.unwrap();
+        upload.put_part("all of it".into()).await.unwrap();
+        // What stands in its way by now.
+        fs::create_dir_all(place.join("a/b/c")).unwrap();
+        assert!(upload.complete().await.is_err());
+        drop(upload);
+        let staged = place.join("a/b#1");
+        let file = File::options().write(true).open(&staged).unwrap();
+        for _ in 0..10 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            assert!(staged.exists(), "it may be somebody's who writes still");
+        }
+        file.set_modified(SystemTime::now() - A_DAY).unwrap();
+        for _ in 0..500 {
+            if !staged.exists() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(!staged.exists());
+        fs::remove_dir_all(place).unwrap();
+    }
 }
