@@ -162,3 +162,40 @@ impl ScalarType for BigInt {
         Value::Number(self.0.clamp(-LARGEST_EXACT, LARGEST_EXACT).into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::Number;
+
+    use super::*;
+
+    #[test]
+    fn each_scalar_says_what_is_wrong_with_a_value() {
+        let text = |text: &str| Value::String(text.to_owned());
+        let number = |number: i64| Value::Number(Number::from(number));
+        for (scalar, right) in [
+            ("DateTime", text("2026-11-21T02:07:00+01:00")),
+            ("Date", text("2028-02-29")),
+            ("URL", text("https://example.org/ä")),
+            ("BigInt", number(LARGEST_EXACT)),
+            ("BigInt", number(-LARGEST_EXACT)),
+            ("JSON", Value::Null),
+            ("Unheard", number(1)),
+        ] {
+            assert_eq!(complaint(scalar, &right), None, "{scalar} {right}");
+        }
+        for (scalar, wrong) in [
+            ("DateTime", text("tomorrow")),
+            ("DateTime", number(5)),
+            ("Date", text("2027-02-29")),
+            ("Date", text("2026-11-21T02:07:00Z")),
+            ("URL", text("javascript:alert(1)")),
+            ("URL", text("/there")),
+            ("BigInt", text("5")),
+            ("BigInt", number(LARGEST_EXACT + 1)),
+            ("BigInt", number(i64::MIN)),
+        ] {
+            assert!(complaint(scalar, &wrong).is_some(), "{scalar} {wrong}");
+        }
+    }
+}

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::attempts;
 use crate::accounts::actor::Refused;
+use crate::accounts::characters::is_hidden;
 use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::model::{Account, AccountId, Ending, Principal, Role, Status, Tier};
@@ -230,8 +231,11 @@ fn read(change: AccountChange) -> Result<Wanted, Fault> {
     let is_shown = |letter: &char| !letter.is_control() || matches!(letter, '\n' | '\t');
     let reason: String = change.reason.chars().filter(is_shown).collect();
     let reason = reason.trim();
-    if reason.is_empty() {
-        wrong.push("`reason` can't be empty; it stands on the audit trail.".to_owned());
+    if reason
+        .chars()
+        .all(|letter| letter.is_whitespace() || is_hidden(letter))
+    {
+        wrong.push("`reason` can't be empty, nor made of what can't be seen; it stands on the audit trail.".to_owned());
     }
     if reason.chars().count() > LONGEST_REASON {
         wrong.push(format!("`reason` has at most {LONGEST_REASON} characters."));

@@ -46,16 +46,22 @@ impl Accounts {
             return Ok(compared);
         }
         let attempt = &compared.attempt;
-        let Some(code) = code else {
-            // The password was right, and nothing was guessed.
-            self.take_back(attempt).await;
-            let mistake = Mistake::new(
+        let code = match code.filter(|code| !code.expose_secret().trim().is_empty()) {
+            Some(code) => read(code),
+            None => Err(Mistake::new(
                 MistakeCode::InvalidCode,
                 "The account has two-factor authentication: send a code of your authenticator, or a recovery code.",
-            );
-            return Err(mistake.of(field).into());
+            )),
         };
-        let judged = self.right_code(compared.account.id, code).await;
+        let code = match code {
+            Ok(code) => code,
+            Err(mistake) => {
+                // The password was right, and nothing was guessed.
+                self.take_back(attempt).await;
+                return Err(mistake.of(field).into());
+            }
+        };
+        let judged = self.right_code(compared.account.id, &code).await;
         match self.unless_ours(attempt, judged).await? {
             Some(given) => Ok(compared.with_code(given, field)),
             None => {
@@ -71,11 +77,11 @@ impl Accounts {
     pub(super) async fn right_code(
         &self,
         account: AccountId,
-        code: &SecretString,
+        code: &Code,
     ) -> Result<Option<Given>, Fault> {
         let db = &self.app.db;
-        match Code::parse(code) {
-            Some(Code::OneTime(digits)) => {
+        match code {
+            Code::OneTime(digits) => {
                 let Some(factor) = store::factor(db, account).await? else {
                     return Ok(None);
                 };
@@ -83,17 +89,16 @@ impl Accounts {
                 else {
                     return Ok(None);
                 };
-                let step = self.step_of(account, &factor, &digits)?;
+                let step = self.step_of(account, &factor, digits)?;
                 Ok(step
                     .filter(|step| *step > last)
                     .map(|step| Given::OneTime { step, confirmed_at }))
             }
-            Some(Code::Recovery(code)) => {
+            Code::Recovery(code) => {
                 let code = code.hash(account);
                 let is_one = store::has_recovery_code(db, account, code).await?;
                 Ok(is_one.then_some(Given::Recovery(code)))
             }
-            None => Ok(None),
         }
     }
 
@@ -146,6 +151,16 @@ pub(super) async fn spend(
             Ok(true)
         }
     }
+}
+
+/// What was sent, as a code. What can be none was mistyped and is no guess, so it is not counted as one.
+pub(super) fn read(code: &SecretString) -> Result<Code, Mistake> {
+    Code::parse(code).ok_or_else(|| {
+        Mistake::new(
+            MistakeCode::InvalidCode,
+            "That is no code: an authenticator's has six digits, a recovery code 16 letters and digits.",
+        )
+    })
 }
 
 /// The same for whatever is wrong with it, used codes and recovery codes too.

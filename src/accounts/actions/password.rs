@@ -130,6 +130,8 @@ impl Accounts {
         store::end_api_tokens(tx, account.id, now).await?;
         store::forget_devices(tx, account.id, 0).await?;
         store::void_second_steps(tx, account.id).await?;
+        // Whoever began to set one up knew the password of before.
+        store::drop_begun_factor(tx, account.id, now).await?;
         store::void_tokens(tx, account.id, MailPurpose::ChangeEmail).await?;
         let mail = AccountMail::PasswordChanged {
             account: account.id,

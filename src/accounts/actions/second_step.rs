@@ -4,13 +4,14 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::attempts::{Attempt, Challenge, Known};
-use super::codes::{spend, wrong_code};
-use super::sign_in::{Begin, SignIn, SignedIn, may_sign_in};
+use super::codes::{self, spend, wrong_code};
+use super::sign_in::{Begin, SecondFactor, SignIn, SignedIn, may_sign_in};
 use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::model::{Account, AccountId};
 use crate::accounts::secret::{self, Device};
 use crate::accounts::store::{self, SecondStep};
+use crate::accounts::two_factor::Code;
 use crate::accounts::{Accounts, lifetimes, quotas};
 use crate::audit::{self, Event};
 use crate::db::Tx;
@@ -65,6 +66,7 @@ impl Accounts {
     ) -> Result<SignedIn, Fault> {
         self.count_second_step(client).await?;
         let token = secret::SecondStep::parse(input.token.expose_secret()).ok_or_else(unknown)?;
+        let code = codes::read(&input.code).map_err(|mistake| mistake.of("code"))?;
         let now = self.app.clock.now();
         let (db, most) = (&self.app.db, lifetimes::MOST_TRIES);
         // Nobody was shown to be its owner.
@@ -84,7 +86,7 @@ impl Accounts {
         let event = |action| event(action, account.id);
         let attempt = self.unless_kept_out(attempt, REFUSED, event).await?;
         let completed = self
-            .complete(&attempt, step, &account, &input, client)
+            .complete(&attempt, step, &account, (&input, &code), client)
             .await;
         self.unless_ours(&attempt, completed).await
     }
@@ -94,10 +96,10 @@ impl Accounts {
         attempt: &Attempt,
         step: SecondStep,
         account: &Account,
-        input: &Completion,
+        (input, code): (&Completion, &Code),
         client: &Client,
     ) -> Result<SignedIn, Fault> {
-        let Some(given) = self.right_code(account.id, &input.code).await? else {
+        let Some(given) = self.right_code(account.id, code).await? else {
             self.failed_by_code(attempt, account, FAILED, client)
                 .await?;
             return Err(wrong_code().of("code").into());
@@ -129,7 +131,7 @@ impl Accounts {
         let begin = Begin {
             is_remembered: step.is_remembered,
             by_cookie: step.by_cookie,
-            has_second_factor: true,
+            second_factor: Some(SecondFactor::Code),
         };
         let device = renewed(&mut tx, &account, step.device_id).await?;
         let id = account.id;

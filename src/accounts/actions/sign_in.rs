@@ -45,7 +45,24 @@ pub enum Admitted {
 pub(super) struct Begin {
     pub is_remembered: bool,
     pub by_cookie: bool,
-    pub has_second_factor: bool,
+    pub second_factor: Option<SecondFactor>,
+}
+
+/// How somebody showed that it is them, beside the password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SecondFactor {
+    Code,
+    /// On a device that was trusted when a code was given on it.
+    TrustedDevice,
+}
+
+impl SecondFactor {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Code => "CODE",
+            Self::TrustedDevice => "TRUSTED_DEVICE",
+        }
+    }
 }
 
 /// Somebody who has just signed in, or whose session goes on.
@@ -175,7 +192,8 @@ impl Accounts {
         let begin = Begin {
             is_remembered: input.remember,
             by_cookie: input.by_cookie,
-            has_second_factor: account.two_factor_at.is_some(),
+            // Else the second step would have come first.
+            second_factor: account.two_factor_at.map(|_| SecondFactor::TrustedDevice),
         };
         let signed_in = self
             .begin_session(&mut tx, account, attempt, device, begin, client)
@@ -223,7 +241,7 @@ impl Accounts {
             token_hash: refresh.hash(),
             is_remembered: begin.is_remembered,
             by_cookie: begin.by_cookie,
-            has_second_factor: begin.has_second_factor,
+            has_second_factor: begin.second_factor.is_some(),
             user_agent: client.user_agent.clone(),
             ip_address: client.shown_address(),
             expires_at,
@@ -237,7 +255,10 @@ impl Accounts {
                 .about(account.id)
                 .detail("session", session.to_string())
                 .detail("knownDevice", device.is_some())
-                .detail("secondFactor", begin.has_second_factor),
+                .detail(
+                    "secondFactor",
+                    begin.second_factor.map(SecondFactor::as_str),
+                ),
         };
         let begun = store::begin_session(tx, new, with, now).await?;
         let ended = begun.ended.iter().map(|ended| {

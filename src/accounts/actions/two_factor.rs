@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::attempts::{Attempt, Challenge, Known};
-use super::codes::wrong_code;
+use super::codes::{self, wrong_code};
 use super::sign_in::is_signed_in;
 use crate::accounts::actor::Refused;
 use crate::accounts::client::Client;
@@ -73,6 +73,7 @@ impl Accounts {
     ) -> Result<Vec<SecretString>, Fault> {
         let account = &principal.account;
         let now = self.app.clock.now();
+        let code = codes::read(code).map_err(|mistake| mistake.of("code"))?;
         let factor = store::factor(&self.app.db, account.id).await?;
         let factor = factor.ok_or_else(not_begun)?;
         if factor.confirmed_at.is_some() {
@@ -88,9 +89,9 @@ impl Accounts {
         let attempt = self
             .unless_locked_out(attempt, "two_factor.refused", account.id, client)
             .await?;
-        let step = match Code::parse(code) {
-            Some(Code::OneTime(digits)) => self.step_of(account.id, &factor, &digits),
-            Some(Code::Recovery(_)) | None => Ok(None),
+        let step = match &code {
+            Code::OneTime(digits) => self.step_of(account.id, &factor, digits),
+            Code::Recovery(_) => Ok(None),
         };
         let Some(step) = self.unless_ours(&attempt, step).await? else {
             let failed = self.event("two_factor.failed", account.id, client);

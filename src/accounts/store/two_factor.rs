@@ -90,6 +90,22 @@ pub async fn drop_factor(
     Ok(tx.execute(&write).await? > 0)
 }
 
+/// Forgets one that was begun and not confirmed.
+pub async fn drop_begun_factor(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let write = Statement::<()>::new(
+        "update accounts set totp_secret = null, totp_begun_at = null, totp_last_step = null, updated_at = ",
+    )
+    .bind::<Timestamptz, _>(now)
+    .text(" where two_factor_at is null and totp_secret is not null and id = ")
+    .bind::<SqlUuid, _>(account);
+    tx.execute(&write).await?;
+    Ok(())
+}
+
 /// Uses up the code of a step; false where it, or a later one, was used, or the factor is another by now. The step only
 /// moves on, so that of all who bring a code at once one is let in.
 pub async fn spend_step(

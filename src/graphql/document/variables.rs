@@ -441,9 +441,16 @@ mod tests {
     }
 
     #[test]
-    fn custom_scalars_and_unknown_types_pass() {
+    fn custom_scalars_are_what_they_say_and_unknown_types_pass() {
         fits("$v: Upload!", json!({"v": "token"}));
-        fits("$v: DateTime", json!({"v": 5}));
+        fits("$v: DateTime", json!({"v": "2026-11-21T02:07:00Z"}));
+        for wrong in [json!(5), json!("tomorrow"), json!("2026-11-21")] {
+            refused(
+                "$v: DateTime",
+                json!({ "v": wrong }),
+                "Variable \"$v\" got invalid value; It is not an instant as RFC 3339 has it, such as 2026-11-21T02:07:00Z.",
+            );
+        }
         fits("$v: Nothing!", json!({"v": {"a": [1]}}));
         refused(
             "$v: Upload!",

@@ -216,3 +216,32 @@ async fn a_known_device_may_give_its_code_during_a_lock() {
         NONE
     );
 }
+
+/// Nobody finds a code by what can be none; whoever mistypes one is not to be locked out for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_be_no_code_is_not_counted() {
+    let app = TestApp::new().await;
+    let ana = Enabled::new(&app, EMAIL).await;
+    let token = step_token(&app, EMAIL).await;
+    for typed in [
+        "",
+        " ",
+        "1",
+        "12345",
+        "1234567",
+        "abc",
+        "no-code-at-all",
+        "１２３４５６",
+    ] {
+        for tried in [
+            complete(&app, &token, typed).await,
+            disable(&app, &ana.access, RIGHT, typed).await,
+            regenerate(&app, &ana.access, RIGHT, typed).await,
+        ] {
+            assert_eq!(mistakes(&tried), ["INVALID_CODE code"], "{typed:?}");
+        }
+    }
+    assert_eq!(count(&app, FAILURES).await, 0);
+    let code = ana.authenticator.next(&app);
+    assert_eq!(mistakes(&complete(&app, &token, &code).await), NONE);
+}

@@ -155,6 +155,20 @@ async fn what_was_begun_last_counts() {
     codes_of(&confirm(&app, &access, &second.code(&app)).await);
 }
 
+/// Whoever began it knew a password that counts no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_begun_before_another_password_is_nothing() {
+    let app = TestApp::new().await;
+    app.member(EMAIL).await;
+    let access = app.sign_in(EMAIL).await.access;
+    let authenticator = begun(&app, &access).await;
+    let input = json!({ "currentPassword": RIGHT, "newPassword": NEW_PASSWORD });
+    let changed = payload(&app, Some(&access), CHANGE_PASSWORD, input).await;
+    assert_eq!(mistakes(&changed), NONE);
+    let late = confirm(&app, &access, &authenticator.code(&app)).await;
+    assert_eq!(mistakes(&late), ["NOT_ENABLED"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_confirms_within_an_hour_is_nothing() {
     let app = TestApp::new().await;

@@ -75,6 +75,14 @@ async fn a_trusted_device_is_asked_for_nothing_for_thirty_days() {
     );
     assert_eq!(factor(&app, &access).await["trustedDevices"], json!([]));
     assert_eq!(trail(&app, &["device"]).await, ["device.trusted"]);
+    // Whoever looks at the trail can tell how each came in.
+    for (how, times) in [("CODE", 3), ("TRUSTED_DEVICE", 2)] {
+        let told = format!(
+            "select count(*) from (select action, details from audit_pending union all select action, details from audit_events) e
+             where action = 'login.succeeded' and details::json ->> 'secondFactor' = '{how}'"
+        );
+        assert_eq!(count(&app, &told).await, times, "{how}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
