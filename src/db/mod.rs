@@ -3,6 +3,7 @@
 //! All SQL goes through [`Db`], which bounds how long it may take, tries a read again where a connection had died
 //! unnoticed, and counts. SQL itself is written in the domains' `store.rs`.
 
+mod current;
 mod error;
 pub mod id;
 pub mod keyset;
@@ -38,6 +39,8 @@ use tokio::time::timeout;
 use tokio_postgres::CancelToken;
 use tracing::Instrument;
 
+pub use self::current::current;
+use self::current::is_current;
 pub use self::error::Error;
 use self::lines::{Lines, Place};
 use self::own::Own;
@@ -282,6 +285,7 @@ impl Db {
     {
         if let (Freshness::MayLag, Some(replica)) = (freshness, &self.replica)
             && replica.is_up()
+            && !is_current()
         {
             match self.try_again(&replica.lines, read).await {
                 Err(Error::Unavailable(reason)) => replica.falls(&reason),

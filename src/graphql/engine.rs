@@ -15,6 +15,7 @@ use super::batch::Gathering;
 use super::error::ApiError;
 use super::repeats::Once;
 use super::request::{Answer, Caller, Outcome, cause, finish};
+use crate::db;
 use crate::telemetry::{self, Metrics};
 
 /// A whole operation without files.
@@ -122,7 +123,8 @@ impl<Q: ObjectType + 'static, M: ObjectType + 'static> Engine<Q, M> {
     ) -> Ran {
         let (schema, gathering) = (self.schema.clone(), Arc::clone(gathering));
         let task = async move {
-            let work = gathering.run(schema.execute(request).boxed());
+            // What it answers must be what it has done, also where there is a copy of the database that is behind.
+            let work = db::current(gathering.run(schema.execute(request).boxed()));
             match once {
                 Some(once) => once.run(work).boxed().await,
                 None => work.await.into(),
