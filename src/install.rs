@@ -6,6 +6,7 @@ use std::io::{self, BufRead, IsTerminal};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::accounts::{Accounts, Fault, Installation, Role};
+use crate::catalogue::artist_of_account;
 use crate::config::Environment;
 
 /// What is wrong with what was typed, without any of it that is secret.
@@ -32,7 +33,10 @@ pub async fn create_admin(
         password: ask_password()?,
         roles: vec![Role::Admin],
     };
-    let account = accounts.install(installation).await.map_err(told)?;
+    let account = accounts
+        .install(installation, artist_of_account)
+        .await
+        .map_err(told)?;
     Ok(format!(
         "{} can sign in as an administrator.{}",
         account.email,
@@ -76,7 +80,10 @@ pub async fn demo(accounts: &Accounts) -> anyhow::Result<String> {
             password: password.clone(),
             roles: vec![role],
         };
-        accounts.install(installation).await.map_err(told)?;
+        accounts
+            .install(installation, artist_of_account)
+            .await
+            .map_err(told)?;
         writeln!(said, "  {email}")?;
     }
     Ok(said)

@@ -115,6 +115,15 @@ impl Actor {
         }
     }
 
+    /// The same for what only artists do.
+    pub fn as_artist(&self, scope: Scope, touched: &[String]) -> Result<&Arc<Account>, Refused> {
+        let account = self.to_touch(scope, touched)?;
+        match account.has(Role::Artist) {
+            true => Ok(account),
+            false => Err(Refused::Forbidden("Only artists may do this.")),
+        }
+    }
+
     /// Somebody who is signed in by a session's own token: what no API token and no narrowed one opens, such as
     /// credentials.
     pub fn in_session(&self) -> Result<&Arc<Principal>, Refused> {

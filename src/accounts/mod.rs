@@ -42,9 +42,10 @@ use crate::vault::Sealed;
 /// For whoever judges access tokens without the rest of the service.
 pub use self::access::{Access, AccessFault, AccessTokens, Claims, MadeFor, NotMade};
 pub use self::actions::{
-    AccountChange, Admitted, AskedApiToken, BegunFactor, Completion, Credentials, Installation,
-    MadeApiToken, ProfileChange, RefreshWith, Registration, SignIn, SignedIn, count_accounts,
-    oversee_accounts, oversee_api_token, oversee_listed, oversee_session, oversee_trusted_device,
+    AccountChange, Admitted, AskedApiToken, BegunFactor, BesideRoles, Completion, Credentials,
+    Installation, MadeApiToken, ProfileChange, RefreshWith, Registration, SignIn, SignedIn,
+    count_accounts, oversee_accounts, oversee_api_token, oversee_listed, oversee_session,
+    oversee_trusted_device,
 };
 pub use self::actor::{Actor, Limited, Refused};
 pub use self::challenge::{Offer, Provider};
@@ -59,7 +60,7 @@ pub use self::model::{
     SessionId, Status, Tier, TrustedDevice, TrustedDeviceId, User, UserId,
 };
 
-pub use self::name::{DisplayName, NameFault};
+pub use self::name::{DisplayName, LONGEST_NAME, NameFault};
 pub use self::reads::{
     accounts_by_ids, api_token_of, api_tokens_of_accounts, locks_of, pending_addresses,
     recovery_codes_left, session_of, sessions_of_accounts, trusted_device_of,

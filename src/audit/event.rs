@@ -69,6 +69,10 @@ impl Event {
         self.id
     }
 
+    pub fn at(&self) -> DateTime<Utc> {
+        self.at
+    }
+
     /// What it is about. What is personal in an event about a person is theirs.
     #[must_use]
     pub fn about<I: TypedId + Display>(mut self, id: I) -> Self {

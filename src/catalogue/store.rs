@@ -8,11 +8,18 @@ use std::hash::Hash;
 use diesel::sql_types::{Array, BigInt, Bool, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
+mod artists;
+
+pub use self::artists::{
+    ArtistUpdate, NAMES, NewArtist, has_artist, hold_artist, hold_names, insert_artist, taken,
+    update_artist,
+};
 use super::model::{
     Album, AlbumId, AlbumSql, AlbumTotals, Artist, ArtistId, ArtistOrder, ArtistOrderField,
     ArtistSql, ArtistText, ArtistTextSql, Genre, GenreSql, Track, TrackFilter, TrackId, TrackOrder,
     TrackOrderField, TrackSql, TrackWithParents, TrackWithParentsSql,
 };
+use crate::accounts::AccountId;
 use crate::db::id::TypedId;
 use crate::db::keyset::{Direction, Order, Slice, Window};
 use crate::db::{Db, Error, Freshness, Statement};
@@ -30,6 +37,7 @@ macro_rules! artist_columns {
         "a.id, a.slug, a.name, a.sort_name, a.created_at"
     };
 }
+use artist_columns;
 
 macro_rules! album_columns {
     () => {
@@ -69,6 +77,21 @@ pub async fn artists_by_slugs(db: &Db, slugs: &[String]) -> Result<HashMap<Strin
     .one_of::<Text, _>(slugs.to_vec());
     let rows: Vec<Artist> = db.load(Freshness::MayLag, &read).await?;
     Ok(keyed(rows, |artist| artist.slug.clone()))
+}
+
+/// The artists of accounts that have one.
+pub async fn artists_of_accounts(
+    db: &Db,
+    accounts: &[AccountId],
+) -> Result<HashMap<AccountId, Artist>, Error> {
+    let read = Statement::<(SqlUuid, ArtistSql)>::new(concat!(
+        "select a.account_id, ",
+        artist_columns!(),
+        " from artists a where a.account_id"
+    ))
+    .one_of::<SqlUuid, _>(uuids(accounts));
+    let rows: Vec<(AccountId, Artist)> = db.load(Freshness::MayLag, &read).await?;
+    Ok(rows.into_iter().collect())
 }
 
 pub async fn artist_texts(

@@ -18,6 +18,7 @@ diesel::table! {
         links -> Array<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        account_id -> Nullable<Uuid>,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_graphql::{Context, ContextBase};
+use async_graphql::{Context, ContextBase, MaybeUndefined};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -138,6 +138,15 @@ pub fn refused<'a>(
         }
     }
     .boxed()
+}
+
+/// What was sent for a part of an update: left out, null, or something.
+pub fn sent<T>(value: MaybeUndefined<T>) -> Option<Option<T>> {
+    match value {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(None),
+        MaybeUndefined::Value(value) => Some(Some(value)),
+    }
 }
 
 /// What is told of a refusal to those who look after the service.

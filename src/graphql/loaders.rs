@@ -31,6 +31,7 @@ pub struct Loaders {
     pub locks: Batch<LockOfAddress>,
     pub artists: Batch<ArtistById>,
     pub artists_by_slug: Batch<ArtistBySlug>,
+    pub artists_of_accounts: Batch<ArtistOfAccount>,
     pub artist_texts: Batch<TextOfArtist>,
     pub albums: Batch<AlbumById>,
     pub albums_of_artists: Batch<AlbumsOfArtist>,
@@ -174,6 +175,22 @@ impl Load for LockOfAddress {
         keys: Vec<Self::Key>,
     ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
         Ok(accounts::locks_of(app, &keys).await?)
+    }
+}
+
+pub struct ArtistOfAccount;
+
+impl Load for ArtistOfAccount {
+    type Key = AccountId;
+    type Value = Arc<Artist>;
+
+    async fn load(
+        app: &App,
+        keys: Vec<Self::Key>,
+    ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
+        Ok(shared(
+            catalogue::artists_of_accounts(&app.db, &keys).await?,
+        ))
     }
 }
 

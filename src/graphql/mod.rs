@@ -25,6 +25,7 @@ mod scalars;
 mod stale;
 mod trusted;
 mod usage;
+mod user_error;
 mod validation;
 
 use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema, SchemaBuilder};
@@ -57,13 +58,14 @@ pub struct Mutation(
     accounts::LeavingMutation,
     accounts::ApiTokenMutation,
     accounts::TwoFactorMutation,
+    catalogue::CatalogueMutation,
 );
 
 type ApiSchema = Schema<Query, Mutation, EmptySubscription>;
 
 fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
     Schema::build(Query::default(), Mutation::default(), EmptySubscription)
-        .register_output_type::<accounts::UserError>()
+        .register_output_type::<user_error::UserError>()
         // Depth is judged by ourselves before; this one also counts fragments, which ours does not.
         .limit_recursive_depth(64)
 }

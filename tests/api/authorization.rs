@@ -38,10 +38,14 @@ enum Caller {
     ApiElsewhere,
     /// With one that its holder narrowed until nothing was left.
     ApiNothing,
+    /// A listener who is an artist too.
+    Artist,
+    /// The same, with an API token that opens changing the catalogue.
+    ApiCatalogue,
 }
 
 impl Caller {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 15] = [
         Self::Anonymous,
         Self::Garbled,
         Self::Expired,
@@ -55,6 +59,8 @@ impl Caller {
         Self::ApiReading,
         Self::ApiElsewhere,
         Self::ApiNothing,
+        Self::Artist,
+        Self::ApiCatalogue,
     ];
 
     /// What is read to find out about a token: whether a session goes on, if it is one of ours and in time.
@@ -84,6 +90,7 @@ impl Callers {
             Caller::Empty => return Some(String::new()),
             Caller::Moderator => "LISTENER,MODERATOR",
             Caller::Admin | Caller::ApiReading | Caller::ApiElsewhere => "LISTENER,ADMIN",
+            Caller::Artist | Caller::ApiCatalogue => "LISTENER,ARTIST",
             _ => "LISTENER",
         };
         app.member(&email).await;
@@ -110,10 +117,14 @@ impl Callers {
                 let access = app.sign_in(&email).await.access;
                 bearer(narrowed(&access, r#"check if scope("PLAYLISTS_READ")"#))
             }
-            Caller::ApiReading | Caller::ApiElsewhere | Caller::ApiNothing => {
+            Caller::ApiReading
+            | Caller::ApiElsewhere
+            | Caller::ApiNothing
+            | Caller::ApiCatalogue => {
                 let access = app.sign_in(&email).await.access;
                 let scope = match caller {
                     Caller::ApiElsewhere => "PLAYLISTS_READ",
+                    Caller::ApiCatalogue => "CATALOGUE_WRITE",
                     _ => "ACCOUNT_READ",
                 };
                 let token = api_token(app, &access, scope).await;
@@ -156,13 +167,13 @@ struct Row {
 }
 
 /// In the order of the callers: anonymous; garbled, expired, ended, empty; listener, moderator, admin; reading, elsewhere.
-/// An API token gets what a narrowed one does, whatever roles its account has.
+/// An API token gets what a narrowed one does, whatever roles its account has. To be an artist changes nothing here.
 const fn cells(anonymous: Cell, stale: Cell, signed_in: [Cell; 3], narrowed: [Cell; 2]) -> Cells {
     let [listener, moderator, admin] = signed_in;
     let [reading, elsewhere] = narrowed;
     [
         anonymous, stale, stale, stale, stale, listener, moderator, admin, reading, elsewhere,
-        reading, elsewhere, stale,
+        reading, elsewhere, stale, listener, elsewhere,
     ]
 }
 
@@ -196,6 +207,17 @@ const ADMINS: Cells = cells(
     [Forbidden, Forbidden, Allowed],
     [Forbidden; 2],
 );
+
+/// What is for artists, and said to be: by a session, or by a token that opens changing the catalogue.
+const ARTISTS: Cells = {
+    let mut cells = cells(SignInFirst, Unauthenticated, [Forbidden; 3], [Forbidden; 2]);
+    let mut last = Caller::ALL.len() - 2;
+    while last < cells.len() {
+        cells[last] = Allowed;
+        last += 1;
+    }
+    cells
+};
 
 const ME: Cells = cells(
     NotFound,
@@ -381,6 +403,7 @@ async fn rows(app: &TestApp) -> Vec<Row> {
             ADMINS,
             &format!(r#"accountId: {account}, reason: "x""#),
         ),
+        mutation("updateArtist", ARTISTS, r#"artistId: "x""#),
         // The last one: it ends the session of whoever asks.
         mutation("logout", SIGNING_OUT, r#"refreshToken: "x""#),
     ]

@@ -18,6 +18,7 @@ mod lists;
 mod mail;
 mod migrations;
 mod nulls;
+mod ownership;
 mod page;
 mod paging;
 mod persisted;

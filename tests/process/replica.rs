@@ -2,17 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::support::{
-    Came, Cluster, Folder, Load, PostgresServer, Service, eventually, free_port, run, summary,
+    Answer, Came, Cluster, Folder, Load, PostgresServer, Service, Tokens, asking, connect,
+    eventually, free_port, run, sign_in, summary,
 };
 
 const TITLES: &str = "{ tracks(first: 5) { nodes { title } } }";
 
-/// Different seeds make catalogues that have nothing in common.
-fn fill(url: &str, seed: &str) {
+/// Different seeds make catalogues that have nothing in common. What the command said.
+fn fill(url: &str, seed: &str) -> String {
     let folder = Folder::new();
     let ran = run(
         &["demo", "--tracks", "60", "--seed", seed],
@@ -22,6 +23,7 @@ fn fill(url: &str, seed: &str) {
         ],
     );
     assert_eq!(ran.code, Some(0), "{ran:?}");
+    ran.out
 }
 
 async fn readiness(service: &Service) -> (u16, Value, Value) {
@@ -177,5 +179,67 @@ async fn a_replica_that_freezes_is_left_alone() {
         async || (service.data(TITLES).await == of_replica).then_some(()),
     )
     .await;
+    service.stops().await;
+}
+
+/// The replica here has never heard of the artist: what it could tell is as far behind as can be.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mutation_answers_with_what_it_has_done() {
+    let what = "mutations beside a replica";
+    let Some(server) = PostgresServer::at_hand(what) else {
+        return;
+    };
+    let Some(cluster) = Cluster::start(what) else {
+        return;
+    };
+    let primary = server.database().await;
+    let said = fill(&primary.url, "1");
+    fill(&cluster.url(), "2");
+    let password = said.split("the password is ").nth(1).unwrap();
+    let password = password.lines().next().unwrap();
+    let folder = Folder::new();
+    let settings = [
+        ("DATABASE_URL", primary.url.as_str()),
+        ("DATABASE_REPLICA_URL", &cluster.url()),
+    ];
+    let service = Service::ready(&folder, &settings).await;
+    let tokens = Tokens::of(
+        &service
+            .does("login", sign_in("artist@example.org", password))
+            .await,
+    );
+    let ask = async |query: &str| {
+        let request = asking(service.client(), &service.url("/graphql"), query);
+        let answer = Answer::to(request.bearer_auth(&tokens.access))
+            .await
+            .unwrap();
+        assert_eq!(answer.body.get("errors"), None, "{:#}", answer.body);
+        answer.body["data"].clone()
+    };
+    let mine = "select a.id::text from artists a join accounts o on o.id = a.account_id";
+    let id = |sql: tokio_postgres::Client| async move {
+        let id: String = sql.query_one(mine, &[]).await.unwrap().get(0);
+        empulse::catalogue::ArtistId(id.parse().unwrap()).to_string()
+    };
+    let (own, other) = (
+        id(primary.sql().await).await,
+        id(connect(&cluster.url()).await).await,
+    );
+    assert_ne!(own, other);
+    for biography in ["First", "Second"] {
+        let changed = ask(&format!(
+            "mutation {{ updateArtist(input: {{ artistId: \"{own}\", biography: \"{biography}\" }}) {{
+                artist {{ id slug biography links albums {{ nodes {{ id }} }} }} errors {{ code }} }} }}"
+        ))
+        .await;
+        let expected = json!({
+            "artist": { "id": own, "slug": "ari-moss", "biography": biography, "links": [], "albums": { "nodes": [] } },
+            "errors": [],
+        });
+        assert_eq!(changed["updateArtist"], expected);
+    }
+    // Queries put up with what the replica tells.
+    let node = format!("{{ node(id: \"{other}\") {{ ... on Artist {{ slug }} }} }}");
+    assert_eq!(ask(&node).await["node"]["slug"], "ari-moss");
     service.stops().await;
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use super::attempts;
@@ -13,7 +14,15 @@ use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::model::{Account, AccountId, Ending, Principal, Role, Status, Tier};
 use crate::accounts::{Accounts, quotas, store};
 use crate::audit::{self, By, Event};
-use crate::db::{Tx, apart};
+use crate::db::{self, Tx, apart};
+
+/// What else is done where an account has got roles, in the same transaction: by those to whom roles mean something that
+/// accounts know nothing of.
+pub type BesideRoles = for<'t, 'c> fn(
+    &'t mut Tx<'c>,
+    &'t Account,
+    DateTime<Utc>,
+) -> BoxFuture<'t, Result<(), db::Error>>;
 
 /// Letters of a reason.
 const LONGEST_REASON: usize = 2_000;
@@ -52,10 +61,11 @@ impl Accounts {
         &self,
         principal: &Principal,
         change: AccountChange,
+        beside: BesideRoles,
         client: &Client,
     ) -> Result<Arc<Account>, Fault> {
         let account = change.account;
-        let changed = self.try_change(principal, change, client).await;
+        let changed = self.try_change(principal, change, beside, client).await;
         // Who is no administrator never comes here, and is on the trail already.
         let Err(fault) = changed else {
             return changed;
@@ -86,6 +96,7 @@ impl Accounts {
         &self,
         principal: &Principal,
         change: AccountChange,
+        beside: BesideRoles,
         client: &Client,
     ) -> Result<Arc<Account>, Fault> {
         let wanted = read(change)?;
@@ -94,6 +105,7 @@ impl Accounts {
             Ok((before, standing)) => {
                 let by = client.by(principal.account.id);
                 let after = self.put(&mut tx, before, standing, &wanted, &by).await?;
+                beside(&mut tx, &after, self.app.clock.now()).await?;
                 tx.commit().await?;
                 Ok(Arc::new(after))
             }

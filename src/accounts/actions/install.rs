@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use uuid::Uuid;
 
+use super::administer::BesideRoles;
 use super::register::parse_email;
 use super::{attempts, two_factor};
 use crate::accounts::Accounts;
@@ -42,7 +43,11 @@ impl Accounts {
 
     /// Makes an account that can be used at once. One of that address gets this password and these roles beside its own,
     /// and whoever was signed in to it is out.
-    pub async fn install(&self, mut input: Installation) -> Result<Account, Fault> {
+    pub async fn install(
+        &self,
+        mut input: Installation,
+        beside: BesideRoles,
+    ) -> Result<Account, Fault> {
         input.roles.push(Role::Listener);
         input.roles.sort_unstable();
         input.roles.dedup();
@@ -82,6 +87,7 @@ impl Accounts {
         }
         store::forgive(&mut tx, attempts::of_address(&account.email_key)).await?;
         audit::record(&mut tx, by_command("account.installed", &account, now)).await?;
+        beside(&mut tx, &account, now).await?;
         tx.commit().await?;
         Ok(account)
     }

@@ -21,7 +21,7 @@ mod sign_in;
 mod two_factor;
 mod verify;
 
-pub use self::administer::AccountChange;
+pub use self::administer::{AccountChange, BesideRoles};
 pub use self::api_tokens::{AskedApiToken, MadeApiToken};
 pub(super) use self::attempts::of_address;
 pub use self::install::Installation;

@@ -33,6 +33,8 @@ pub enum Goes {
 const ID: &str = "k.id::text";
 const OF_ACCOUNT: &str = "k.account_id = $1";
 const ACCOUNT: (&str, &str) = ("account_id", AccountId::PREFIX);
+const OF_ARTIST: &str = "k.artist_id = (select id from artists where account_id = $1)";
+const ARTIST: (&str, &str) = ("artist_id", "artist");
 
 /// In the order in which they are erased: what is found by others goes before them, and the account is the last.
 pub const PERSONAL_TABLES: &[PersonalTable] = &[
@@ -232,6 +234,67 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
             "hash",
         ],
         goes: Goes::Stays(CHAINED),
+    },
+    PersonalTable {
+        table: "tracks",
+        key: ID,
+        whose: OF_ARTIST,
+        shown: &[
+            "id",
+            "artist_id",
+            "album_id",
+            "track_number",
+            "genre_id",
+            "title",
+            "sort_title",
+            "is_explicit",
+            "isrc",
+            "status",
+            "duration_ms",
+            "play_count",
+            "published_at",
+            "created_at",
+            "updated_at",
+        ],
+        ids: &[("id", "track"), ARTIST, ("album_id", "album")],
+        withheld: &[],
+        goes: Goes::Deleted,
+    },
+    PersonalTable {
+        table: "albums",
+        key: ID,
+        whose: OF_ARTIST,
+        shown: &[
+            "id",
+            "artist_id",
+            "title",
+            "kind",
+            "released_on",
+            "created_at",
+            "updated_at",
+        ],
+        ids: &[("id", "album"), ARTIST],
+        withheld: &[],
+        goes: Goes::Deleted,
+    },
+    PersonalTable {
+        table: "artists",
+        key: ID,
+        whose: OF_ACCOUNT,
+        shown: &[
+            "id",
+            "slug",
+            "name",
+            "sort_name",
+            "biography",
+            "links",
+            "created_at",
+            "updated_at",
+            "account_id",
+        ],
+        ids: &[("id", "artist"), ACCOUNT],
+        withheld: &[],
+        goes: Goes::Deleted,
     },
     PersonalTable {
         table: "accounts",

@@ -8,9 +8,10 @@ use super::account::{Account, AccountStatus, Role, Tier, Viewer};
 use super::mistakes::{AccountError, mendable};
 use crate::accounts::{self, AccountChange, Listed as Row};
 use crate::audit::By;
+use crate::catalogue;
 use crate::db::keyset::Position;
 use crate::graphql::at_hand::{Asked, AtHand, Rows, Show, leaf};
-use crate::graphql::context::{Operation, operation, root};
+use crate::graphql::context::{Operation, operation, root, sent};
 use crate::graphql::cursor::List;
 use crate::graphql::error::{ApiError, Nullable, nullable};
 use crate::graphql::page::{Listed, Page, PageArguments, PageInfo, SortDirection};
@@ -96,7 +97,12 @@ impl AdministrationMutation {
                     unlocks: sent(input.unlock),
                     reason: input.reason,
                 };
-                let changed = operation.accounts.change_account(principal, change, client);
+                let changed = operation.accounts.change_account(
+                    principal,
+                    change,
+                    catalogue::artist_of_account,
+                    client,
+                );
                 Ok(Some(match mendable(changed.await)? {
                     Ok(row) => UpdateAccountAsAdminPayload {
                         account: Some(Account {
@@ -113,14 +119,6 @@ impl AdministrationMutation {
             })
             .await,
         )
-    }
-}
-
-fn sent<T>(value: MaybeUndefined<T>) -> Option<Option<T>> {
-    match value {
-        MaybeUndefined::Undefined => None,
-        MaybeUndefined::Null => Some(None),
-        MaybeUndefined::Value(value) => Some(Some(value)),
     }
 }
 

@@ -1,28 +1,14 @@
-use async_graphql::{Enum, Interface, SimpleObject};
+use async_graphql::{Enum, SimpleObject};
 
 use crate::accounts::{self, Fault};
 use crate::graphql::error::ApiError;
 use crate::graphql::scalars::DateTime;
 
-/// What went wrong with one part of an input, for a person to read and a program to act on.
-#[derive(Interface)]
-#[graphql(
-    field(name = "message", ty = "&String", desc = "For a person, safe to show."),
-    field(
-        name = "path",
-        ty = "&Vec<String>",
-        desc = "The input field it is about, as a path from `input`; empty where it is about the whole."
-    )
-)]
-pub enum UserError {
-    Account(AccountError),
-}
-
 #[derive(SimpleObject)]
 pub struct AccountError {
     code: AccountErrorCode,
-    message: String,
-    path: Vec<String>,
+    pub(in crate::graphql) message: String,
+    pub(in crate::graphql) path: Vec<String>,
     /// When to try again, where waiting helps.
     retry_at: Option<DateTime>,
 }

@@ -18,7 +18,7 @@ pub use account::Account;
 pub use administration::{AdministrationMutation, AdministrationQuery};
 pub use api_tokens::{ApiToken, ApiTokenMutation, api_token};
 pub use leaving::LeavingMutation;
-pub use mistakes::UserError;
+pub use mistakes::AccountError;
 pub use mutations::AccountMutation;
 pub use query::AccountQuery;
 pub use session::{Session, session};

@@ -1,6 +1,6 @@
 //! The root fields that change accounts. Each decodes, calls the domain and encodes.
 
-use async_graphql::{Context, ID, MaybeUndefined, Object};
+use async_graphql::{Context, ID, Object};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::account::{Account, Viewer};
@@ -10,7 +10,7 @@ use super::payloads::*;
 use crate::accounts::{
     self, Admitted, Principal, ProfileChange, RefreshWith, Registration, SessionId, SignIn,
 };
-use crate::graphql::context::{Operation, operation, root};
+use crate::graphql::context::{Operation, operation, root, sent};
 use crate::graphql::error::{Nullable, nullable};
 use crate::graphql::request::CookieChange;
 
@@ -373,11 +373,7 @@ impl AccountMutation {
                 let operation = operation(ctx)?;
                 let principal = operation.actor().verified()?;
                 let change = ProfileChange {
-                    display_name: match input.display_name {
-                        MaybeUndefined::Undefined => None,
-                        MaybeUndefined::Null => Some(None),
-                        MaybeUndefined::Value(name) => Some(Some(name)),
-                    },
+                    display_name: sent(input.display_name),
                 };
                 let updated = operation
                     .accounts

@@ -6,6 +6,7 @@ use super::account::{Account, Viewer};
 use super::administration::overseer;
 use crate::accounts::{self, AccountId};
 use crate::graphql::at_hand::{Asked, AtHand, Show, leaf};
+use crate::graphql::catalogue::Artist;
 use crate::graphql::context::operation;
 use crate::graphql::error::{ApiError, Nullable, nullable};
 use crate::graphql::scalars::DateTime;
@@ -26,6 +27,11 @@ impl User {
 
     async fn display_name(&self) -> &str {
         &self.row.display_name
+    }
+
+    /// The artist that they are, if they are one.
+    async fn artist(&self, ctx: &Context<'_>) -> Nullable<Artist> {
+        nullable(artist(ctx, AccountId(self.row.id.0)).await)
     }
 
     /// For its owner and administrators.
@@ -50,6 +56,14 @@ impl AtHand for User {
             _ => None,
         }
     }
+}
+
+async fn artist(ctx: &Context<'_>, account: AccountId) -> Result<Option<Artist>, ApiError> {
+    let operation = operation(ctx)?;
+    let artist = operation
+        .load(&operation.loaders.artists_of_accounts, account)
+        .await?;
+    Ok(artist.map(Artist))
 }
 
 /// An account, if the caller may see it.

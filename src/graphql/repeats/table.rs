@@ -42,6 +42,7 @@ pub const MUTATIONS: &[(&str, Kept)] = &[
     ("requestDataExport", Kept::ForADay),
     ("deleteAccount", Kept::ForADay),
     ("updateAccountAsAdmin", Kept::ForADay),
+    ("updateArtist", Kept::ForADay),
 ];
 
 pub fn of(mutation: &str) -> Kept {

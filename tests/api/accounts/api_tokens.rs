@@ -547,7 +547,10 @@ async fn who_is_given_a_password_by_a_command_has_none_of_them() {
         password: NEW_PASSWORD.to_owned().into(),
         roles: vec![Role::Admin],
     };
-    app.accounts.install(installation).await.unwrap();
+    app.accounts
+        .install(installation, empulse::catalogue::artist_of_account)
+        .await
+        .unwrap();
     assert!(!is_believed(&app, &token).await);
 }
 

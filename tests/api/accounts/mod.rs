@@ -1,7 +1,7 @@
 //! Accounts as their clients meet them: each test holds the service to one promise.
 
 mod address;
-mod admin;
+pub mod admin;
 pub mod api_tokens;
 mod challenges;
 pub mod cookies;

@@ -297,7 +297,10 @@ async fn each_action_of_an_account_leaves_its_event() {
         password: RIGHT.to_owned().into(),
         roles: vec![Role::Admin],
     };
-    app.accounts.install(installation).await.unwrap();
+    app.accounts
+        .install(installation, empulse::catalogue::artist_of_account)
+        .await
+        .unwrap();
     trail.knows("ada@example.org", "ada").await;
     tells!(
         "an administrator who is made",

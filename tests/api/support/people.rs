@@ -1,5 +1,7 @@
 //! Somebody with an account, signed in as a client would.
 
+use empulse::accounts::{AccountId, accounts_by_ids};
+use empulse::catalogue::{ArtistId, artist_of_account};
 use serde_json::{Value, json};
 
 use super::{Answer, TestApp};
@@ -50,6 +52,27 @@ impl TestApp {
         let verified = self.call(None, VERIFY, input).await.data();
         assert_eq!(verified["verifyEmail"]["verified"], true, "{verified}");
         self.run_jobs().await;
+    }
+
+    /// Makes an artist of somebody, as an administrator does.
+    pub async fn artist(&self, email: &str) -> ArtistId {
+        let sql = self.sql().await;
+        let set =
+            "update accounts set roles = '{LISTENER,ARTIST}' where email = $1 returning id::text";
+        let account: &str = &sql
+            .query_one(set, &[&email])
+            .await
+            .unwrap()
+            .get::<_, String>(0);
+        let id = AccountId(account.parse().unwrap());
+        let account = accounts_by_ids(&self.app, &[id]).await.unwrap()[&id].clone();
+        let mut tx = self.app.db.begin().await.unwrap();
+        let now = self.app.clock.now();
+        artist_of_account(&mut tx, &account, now).await.unwrap();
+        tx.commit().await.unwrap();
+        let read = "select id::text from artists where account_id = $1::text::uuid";
+        let artist = sql.query_one(read, &[&id.0.to_string()]).await.unwrap();
+        ArtistId(artist.get::<_, &str>(0).parse().unwrap())
     }
 
     /// Signs in by the answer's body.

@@ -21,7 +21,7 @@ pub use mail::{Hangs, Mail, MailServer};
 pub use postgres::{Cluster, Database, PostgresServer, connect};
 pub use process::{Process, Ran, empulse, run, run_with_input};
 pub use redis::RedisServer;
-pub use service::{Answer, Service};
+pub use service::{Answer, Service, asking};
 
 /// A page with all that hangs on its tracks: several statements, batched and plain.
 pub const PAGE: &str =

@@ -12,6 +12,7 @@ use super::scan::{forms, places_of};
 use super::*;
 use crate::accounts::api_tokens::api_token;
 use crate::audit::heads;
+use crate::support::data::{Maker, NewTrack};
 
 const QUILLAN: &str = "quillan.farthing@example.org";
 const NAME: &str = "Quillan Farthing";
@@ -30,6 +31,15 @@ pub async fn somebody(app: &TestApp, email: &str, name: &str) -> (Vec<String>, V
     api_token(app, &session.access, "ACCOUNT_READ").await;
     let device = json!({ "deviceToken": session.device });
     login_with(app, email, RIGHT, device).await;
+    let artist = app.artist(email).await;
+    let mut make = Maker::new(app.sql().await);
+    let album = make.album(artist, &format!("Best of {name}")).await;
+    let track = NewTrack {
+        album: Some((album, 1)),
+        ..NewTrack::default()
+    };
+    make.track(artist, track).await;
+    make.track(artist, NewTrack::default()).await;
     // An address that waits, and one that can be taken back.
     let input = json!({ "newEmail": format!("new.{email}"), "password": RIGHT });
     payload(app, Some(&session.access), CHANGE_EMAIL, input).await;
@@ -54,15 +64,20 @@ async fn words_of(app: &TestApp, email: &str, name: &str) -> (Vec<String>, Vec<S
         .unwrap()
         .get(0);
     ids.push(account.parse().unwrap());
-    for table in [
-        "sessions",
-        "api_tokens",
-        "known_devices",
-        "mailed_tokens",
-        "second_steps",
-        "data_exports",
+    let of_artist = "artist_id = (select id from artists where account_id = $1::text::uuid)";
+    let of_account = "account_id = $1::text::uuid";
+    for (table, whose) in [
+        ("sessions", of_account),
+        ("api_tokens", of_account),
+        ("known_devices", of_account),
+        ("mailed_tokens", of_account),
+        ("second_steps", of_account),
+        ("data_exports", of_account),
+        ("artists", of_account),
+        ("albums", of_artist),
+        ("tracks", of_artist),
     ] {
-        let read = format!("select id::text from {table} where account_id = $1::text::uuid");
+        let read = format!("select id::text from {table} where {whose}");
         let rows = sql.query(&read, &[&account]).await.unwrap();
         ids.extend(
             rows.iter()
@@ -70,6 +85,8 @@ async fn words_of(app: &TestApp, email: &str, name: &str) -> (Vec<String>, Vec<S
         );
     }
     let mut words = vec![email.to_owned(), name.to_owned(), format!("new.{email}")];
+    let as_sorted = name.to_lowercase();
+    words.extend([as_sorted.replace(' ', "-"), as_sorted]);
     words.push(hash_of("address", email.as_bytes()));
     let sealed = "select encode(totp_secret, 'hex') from accounts where email = $1 and totp_secret is not null";
     words.extend(

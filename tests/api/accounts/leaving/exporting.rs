@@ -190,6 +190,25 @@ async fn an_archive_holds_all_that_is_kept_table_by_table() {
     let told = sections["sessions"].as_array().unwrap();
     let told: BTreeSet<_> = told.iter().map(|one| one["id"].to_string()).collect();
     assert!(told.is_superset(&sessions), "{told:?} {sessions:?}");
+    let user = format!(
+        "{{ node(id: {}) {{ ... on User {{ artist {{ id name tracks {{ nodes {{ id }} }} albums {{ nodes {{ id }} }} }} }} }} }}",
+        own["user"]["id"]
+    );
+    let artist = app.data(&user).await["node"]["artist"].take();
+    let told = &sections["artists"][0];
+    assert_eq!(
+        (&told["id"], &told["name"]),
+        (&artist["id"], &artist["name"])
+    );
+    for (section, shown) in [("tracks", 2), ("albums", 1)] {
+        let ids = |rows: &Value| -> BTreeSet<String> {
+            let rows = rows.as_array().unwrap().iter();
+            rows.map(|row| row["id"].to_string()).collect()
+        };
+        let told = ids(&sections[section]);
+        assert_eq!(told, ids(&artist[section]["nodes"]));
+        assert_eq!(told.len(), shown);
+    }
     let waiting = sections["mailedTokens"].as_array().unwrap();
     assert!(
         waiting

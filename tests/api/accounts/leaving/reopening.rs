@@ -158,12 +158,22 @@ async fn a_command_that_makes_an_account_opens_it_again_in_time() {
         roles: vec![Role::Admin],
     };
     wait(&app, TimeDelta::days(31));
-    assert!(app.accounts.install(installation()).await.is_err());
+    assert!(
+        app.accounts
+            .install(installation(), empulse::catalogue::artist_of_account)
+            .await
+            .is_err()
+    );
     assert_eq!(status_of(&app, ANA).await.as_deref(), Some("CLOSED"));
     wait(&app, TimeDelta::days(-2));
     let factor = "update accounts set two_factor_at = now(), totp_secret = '\\x00', totp_begun_at = now(), totp_last_step = 0";
     execute(&app, factor).await;
-    let (_, mails) = with_mails(&app, app.accounts.install(installation())).await;
+    let (_, mails) = with_mails(
+        &app,
+        app.accounts
+            .install(installation(), empulse::catalogue::artist_of_account),
+    )
+    .await;
     let mut subjects: Vec<_> = mails.iter().map(|mail| mail.subject.as_str()).collect();
     subjects.sort_unstable();
     let told = [

@@ -10,15 +10,9 @@ use super::exporting::{export, somebody_with_everything};
 use super::*;
 
 /// Tables that hold nothing of anybody's.
-const OF_NOBODY: [(&str, &str); 7] = [
+const OF_NOBODY: [(&str, &str); 4] = [
     ("__diesel_schema_migrations", "which migrations have run"),
     ("genres", "the same for everybody"),
-    (
-        "artists",
-        "what the catalogue publishes; no account stands behind it yet",
-    ),
-    ("albums", "the same"),
-    ("tracks", "the same"),
     ("job_schedules", "when something was last asked for"),
     (
         "used_challenges",

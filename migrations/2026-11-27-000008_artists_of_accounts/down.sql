@@ -1,0 +1,2 @@
+drop index artists_names;
+alter table artists drop column account_id;
