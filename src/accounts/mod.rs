@@ -62,9 +62,9 @@ pub use self::model::{
 
 pub use self::name::{DisplayName, LONGEST_NAME, NameFault};
 pub use self::reads::{
-    accounts_by_ids, api_token_of, api_tokens_of_accounts, locks_of, pending_addresses,
-    recovery_codes_left, session_of, sessions_of_accounts, trusted_device_of,
-    trusted_devices_of_accounts, users_by_ids,
+    accounts_by_ids, api_token_of, api_tokens_of_accounts, charge_public_change, hold_in_use,
+    locks_of, pending_addresses, recovery_codes_left, session_of, sessions_of_accounts,
+    trusted_device_of, trusted_devices_of_accounts, users_by_ids,
 };
 
 /// The columns of accounts that are kept encrypted.

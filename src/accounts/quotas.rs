@@ -36,6 +36,8 @@ pub const ADDRESS_CHANGES: Counted = counted("address-changes", 10);
 pub const PASSWORD_CHANGES: Counted = counted("password-changes", 10);
 pub const FACTOR_CHANGES: Counted = counted("second-factor-changes", 10);
 pub const CLOSINGS: Counted = counted("closings", 10);
+/// Changes of what everybody is told of somebody, each of which is recorded.
+pub const PUBLIC_CHANGES: Counted = counted("public-changes", 100);
 const API_TOKENS: Counted = counted("api-tokens", 20);
 /// Refusals of one account that are told to it, and recorded.
 pub const REFUSALS: Counted = counted("refusals", 60);

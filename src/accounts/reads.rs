@@ -6,13 +6,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::actions::of_address;
+use super::fault::Fault;
 use super::model::{
-    Account, AccountId, ApiToken, ApiTokenId, Grant, Session, SessionId, TrustedDevice,
+    Account, AccountId, ApiToken, ApiTokenId, Grant, Session, SessionId, Status, TrustedDevice,
     TrustedDeviceId, User, UserId,
 };
-use super::{lifetimes, store};
+use super::{lifetimes, quotas, store};
 use crate::app::App;
-use crate::db::Error;
+use crate::db::{Error, Tx};
 
 pub async fn accounts_by_ids(
     app: &App,
@@ -107,6 +108,19 @@ pub async fn trusted_devices_of_accounts(
         .into_iter()
         .map(|(account, devices)| (account, Arc::new(devices)))
         .collect())
+}
+
+/// Holds an account until the transaction ends, if it is in use still: what was let in when its request came may be over.
+pub async fn hold_in_use(tx: &mut Tx<'_>, account: AccountId) -> Result<Option<Account>, Error> {
+    let held = store::hold_account(tx, account).await?;
+    Ok(held
+        .map(|(account, _)| account)
+        .filter(|account| account.status == Status::Active))
+}
+
+/// Counts a change of what everybody is told of somebody; refused where there were many.
+pub async fn charge_public_change(app: &App, account: AccountId) -> Result<(), Fault> {
+    quotas::charge(app, quotas::PUBLIC_CHANGES, &account.to_string()).await
 }
 
 pub async fn trusted_device_of(

@@ -58,7 +58,7 @@ pub enum Misfit {
     },
     #[error(
         "no head was signed for what happened from {since} to {last}: the trail could have been written anew since, or heads \
-         are missing in the storage; EMPULSE_STORAGE_URL says where they are looked for"
+         are missing in the storage, where EMPULSE_STORAGE_URL says; just after a long stop, let the service sign one first"
     )]
     NotSigned {
         since: DateTime<Utc>,

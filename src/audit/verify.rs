@@ -158,7 +158,7 @@ struct Walk {
     last_hash: Vec<u8>,
     /// How far a head that fits reaches.
     fitting: i64,
-    /// When the events happened, from the first to the last, that no head of ours covers.
+    /// When requests led to events that no head of ours covers, from the first to the last.
     uncovered: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// The first event of each owner's of which a part is gone, as long as no later event says that it was erased.
     missing: HashMap<Uuid, (i64, AuditEventId, Part)>,
@@ -275,8 +275,11 @@ impl Walk {
                 }
             }
         }
-        let (first, last) = self.uncovered.unwrap_or((content.at, content.at));
-        self.uncovered = Some((first.min(content.at), last.max(content.at)));
+        // By a request, so while the service ran: what a command records says nothing of that.
+        if content.correlation_id.is_some() {
+            let (first, last) = self.uncovered.unwrap_or((content.at, content.at));
+            self.uncovered = Some((first.min(content.at), last.max(content.at)));
+        }
         while let Some(read) = self.heads.next_if(|read| read.head.sequence <= sequence) {
             self.hold_against(read, sequence, &hash)?;
         }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::accounts::Refused;
+use crate::accounts::{self, Refused};
 use crate::db;
 use crate::stored_enum;
 
@@ -46,6 +46,8 @@ pub enum Fault {
     BadInput(String),
     /// Whoever acts may not.
     Refused(Refused),
+    /// What accounts have to say to it.
+    Account(accounts::Fault),
     Database(db::Error),
 }
 
@@ -58,6 +60,12 @@ impl From<Mistake> for Fault {
 impl From<Refused> for Fault {
     fn from(refused: Refused) -> Self {
         Self::Refused(refused)
+    }
+}
+
+impl From<accounts::Fault> for Fault {
+    fn from(fault: accounts::Fault) -> Self {
+        Self::Account(fault)
     }
 }
 

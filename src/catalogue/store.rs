@@ -61,7 +61,7 @@ pub async fn artists_by_ids(db: &Db, ids: &[ArtistId]) -> Result<HashMap<ArtistI
     let read = Statement::<ArtistSql>::new(concat!(
         "select ",
         artist_columns!(),
-        " from artists a where a.id"
+        " from artists a where a.is_shown and a.id"
     ))
     .one_of::<SqlUuid, _>(uuids(ids));
     let rows: Vec<Artist> = db.load(Freshness::MayLag, &read).await?;
@@ -72,7 +72,7 @@ pub async fn artists_by_slugs(db: &Db, slugs: &[String]) -> Result<HashMap<Strin
     let read = Statement::<ArtistSql>::new(concat!(
         "select ",
         artist_columns!(),
-        " from artists a where a.slug"
+        " from artists a where a.is_shown and a.slug"
     ))
     .one_of::<Text, _>(slugs.to_vec());
     let rows: Vec<Artist> = db.load(Freshness::MayLag, &read).await?;
@@ -87,7 +87,7 @@ pub async fn artists_of_accounts(
     let read = Statement::<(SqlUuid, ArtistSql)>::new(concat!(
         "select a.account_id, ",
         artist_columns!(),
-        " from artists a where a.account_id"
+        " from artists a where a.is_shown and a.account_id"
     ))
     .one_of::<SqlUuid, _>(uuids(accounts));
     let rows: Vec<(AccountId, Artist)> = db.load(Freshness::MayLag, &read).await?;
@@ -116,7 +116,7 @@ pub async fn artists(db: &Db, order: ArtistOrder, window: &Window) -> Result<Sli
     let mut read = Statement::<ArtistSql>::new(concat!(
         "select ",
         artist_columns!(),
-        " from artists a where true"
+        " from artists a where a.is_shown"
     ));
     read = by.within(read, window);
     read = by.limited(read, window);

@@ -19,6 +19,7 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         account_id -> Nullable<Uuid>,
+        is_shown -> Bool,
     }
 }
 

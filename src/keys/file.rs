@@ -245,7 +245,8 @@ mod tests {
             let folder = Folder::with(name, text);
             let told = folder.told();
             assert!(told.contains("id:hex"), "{told}");
-            assert!(!told.contains("000"), "{told}");
+            // Its path may have a few.
+            assert!(!told.contains(&"0".repeat(20)), "{told}");
             assert_eq!(fs::read_to_string(folder.signing()).unwrap().trim(), text);
         }
     }

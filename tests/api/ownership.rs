@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use crate::accounts::admin::{administrator, id_of, update, user_of};
 use crate::accounts::api_tokens::api_token;
 use crate::accounts::tokens::narrowed;
-use crate::accounts::{NONE, count, execute, graphql, mistakes, only_field, payload, send};
+use crate::accounts::{
+    Limited, NONE, count, execute, graphql, mistakes, only_field, payload, send,
+};
 use crate::support::data::Maker;
 use crate::support::{Answer, TestApp};
 
@@ -554,4 +556,68 @@ async fn the_artists_of_many_users_are_read_at_once() {
     }
     // The users, their artists, what is told of those.
     assert_eq!(cost, [3, 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_sees_the_artist_of_an_account_that_is_not_in_use() {
+    let app = TestApp::new().await;
+    let ana = Owner::new(&app, ANA, "Ana").await;
+    let admin = administrator(&app, "admin@example.org").await;
+    let account = id_of(&app, ANA).await;
+    let sees = async || {
+        let query = format!(
+            "{{ node(id: \"{}\") {{ id }} artist(slug: \"ana\") {{ id }} artists {{ nodes {{ id }} }} }}",
+            ana.id
+        );
+        let data = app.data(&query).await;
+        let own = artist_of(&app, ANA).await;
+        [
+            !data["node"].is_null(),
+            !data["artist"].is_null(),
+            !data["artists"]["nodes"].as_array().unwrap().is_empty(),
+            !own.is_null(),
+        ]
+    };
+    assert_eq!(sees().await, [true; 4]);
+    // Closed by its owner, who comes back.
+    let closing = "mutation ($input: DeleteAccountInput!) { deleteAccount(input: $input) { errors { code path } } }";
+    let input = json!({ "password": crate::support::PASSWORD });
+    let closed = payload(&app, Some(&ana.access), closing, input).await;
+    assert_eq!(mistakes(&closed), NONE);
+    assert_eq!(sees().await, [false; 4]);
+    app.sign_in(ANA).await;
+    assert_eq!(sees().await, [true; 4]);
+    // Suspended, and taken back.
+    for (suspended, seen) in [(true, false), (false, true)] {
+        let changed = update(&app, &admin, &account, json!({ "suspended": suspended })).await;
+        assert_eq!(mistakes(&changed), NONE);
+        assert_eq!(sees().await, [seen; 4]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_nothing_is_not_recorded_and_changes_are_counted() {
+    let app = TestApp::new().await;
+    let ana = Owner::new(&app, ANA, "Ana").await;
+    let recorded = "select count(*) from (select action from audit_pending union all select action from audit_events) e
+                     where action = 'artist.changed'";
+    for (change, events) in [
+        (json!({ "biography": "Sings." }), 1),
+        (
+            json!({ "biography": "Sings.", "name": "Ana", "links": [] }),
+            1,
+        ),
+        (json!({ "biography": "Sings.", "name": "Anna" }), 2),
+    ] {
+        ana.has_changed(&app, change).await;
+        assert_eq!(count(&app, recorded).await, events);
+    }
+    let limited = Limited::beside(&app).await;
+    for _ in 0..100 {
+        ana.has_changed(&limited.app, json!({})).await;
+    }
+    let late = ana
+        .asks(&limited.app, json!({ "biography": "Hums." }))
+        .await;
+    assert_eq!(late.code(), "RATE_LIMITED");
 }

@@ -17,6 +17,7 @@ use crate::accounts::name::DisplayName;
 use crate::accounts::store::{self, NewAccount};
 use crate::audit::{self, By, Event};
 use crate::db::Tx;
+use crate::idempotency;
 
 pub struct Installation {
     pub email: String,
@@ -110,6 +111,8 @@ async fn tell(
         };
         jobs::mail(tx, &mail, &client).await?;
         audit::record(tx, by_command("account.reopened", before, now)).await?;
+        // That it is closed is not so any more.
+        idempotency::forget_answers(tx, account.0).await?;
     }
     if had_factor {
         let mail = AccountMail::SecondFactor {

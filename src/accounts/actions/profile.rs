@@ -7,7 +7,7 @@ use crate::accounts::client::Client;
 use crate::accounts::fault::{Fault, Mistake, MistakeCode};
 use crate::accounts::model::{Account, Principal};
 use crate::accounts::name::DisplayName;
-use crate::accounts::store;
+use crate::accounts::{quotas, store};
 use crate::audit;
 
 /// What is to be changed; left out means unchanged, and nothing in it may be cleared.
@@ -32,6 +32,7 @@ impl Accounts {
             name.ok_or_else(|| wrong("A name is needed; leave it out to keep it.".into()))?;
         let name = DisplayName::parse(&name).map_err(|fault| wrong(fault.to_string()))?;
         let (id, now) = (principal.account.id, self.app.clock.now());
+        quotas::charge(&self.app, quotas::PUBLIC_CHANGES, &id.to_string()).await?;
         let mut tx = self.app.db.begin().await?;
         let changed = store::set_display_name(&mut tx, id, name.as_str(), now).await?;
         let changed =

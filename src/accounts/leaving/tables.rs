@@ -291,6 +291,7 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
             "created_at",
             "updated_at",
             "account_id",
+            "is_shown",
         ],
         ids: &[("id", "artist"), ACCOUNT],
         withheld: &[],

@@ -22,15 +22,16 @@ pub async fn erase_nobodys(
     until: DateTime<Utc>,
     most: u32,
 ) -> Result<usize, Error> {
+    // The oldest come first, as their ids tell: so many are looked at, and no more.
     let write = Statement::<()>::new(
-        "delete from audit_personal where (event_id, part) in (select p.event_id, p.part from audit_personal p \
-         join audit_events e on e.id = p.event_id where p.whose is null and e.created_at <= ",
+        "with oldest as (select event_id, part from audit_personal where whose is null order by event_id limit ",
     )
-    .bind::<Timestamptz, _>(until)
-    // The oldest come first, as their ids are.
-    .text(" order by p.event_id limit ")
     .number(most)
-    .text(")");
+    .text(
+        ") delete from audit_personal p using oldest o join audit_events e on e.id = o.event_id \
+         where p.event_id = o.event_id and p.part = o.part and e.created_at <= ",
+    )
+    .bind::<Timestamptz, _>(until);
     tx.execute(&write).await
 }
 

@@ -14,6 +14,8 @@ use crate::db::{self, Tx};
 
 /// So many are tried in turn where a name or an address is taken; then a number is drawn, as many are called so.
 const IN_TURN: u32 = 10;
+/// Far more than it takes: a transaction that holds an account must come to an end.
+const MOST_TRIES: u32 = 100;
 
 /// Makes the artist of an account that has become one, where there is none yet: named after the account, with a number
 /// behind it where another is called so. Part of the transaction that gives the role and holds the account.
@@ -28,7 +30,7 @@ pub fn artist_of_account<'t>(
         }
         let id = ArtistId(Uuid::now_v7());
         let (mut of_name, mut of_slug) = (1, 1);
-        loop {
+        for _ in 0..MOST_TRIES {
             let name = numbered(&account.display_name, of_name);
             let new = NewArtist {
                 id,
@@ -52,6 +54,11 @@ pub fn artist_of_account<'t>(
                 of_slug = next(of_slug);
             }
         }
+        let reason = format!(
+            "none of {MOST_TRIES} names is free for the artist of {}",
+            account.id
+        );
+        Err(db::Error::Unavailable(reason))
     }
     .boxed()
 }
@@ -71,11 +78,17 @@ fn numbered(name: &str, number: u32) -> String {
     let behind = format!(" {number}");
     let room = LONGEST_NAME - behind.len();
     let mut cut: String = name.chars().take(room).collect();
-    if cut != name {
-        // What a cut leaves is a name too: no half of a letter, and no web address.
-        while DisplayName::parse(&cut).is_err() && cut.pop().is_some() {}
+    loop {
+        let whole = cut.trim_end().to_owned() + &behind;
+        // What a cut leaves is a name too: no half of a letter, and no web address. Nor is the number cut off where names are
+        // sorted and told apart, which take much room for some letters.
+        if DisplayName::parse(&whole).is_ok() && sort_key(&whole).ends_with(&behind) {
+            return whole;
+        }
+        if cut.pop().is_none() {
+            return format!("Artist{behind}");
+        }
     }
-    cut.trim_end().to_owned() + &behind
 }
 
 #[cfg(test)]
@@ -96,12 +109,17 @@ mod tests {
             "ab ".repeat(26),
             format!("{} spam.company", "a".repeat(67)),
             "Zoe\u{308}".repeat(19),
+            // Eighteen letters each where names are sorted.
+            "ﷺ".repeat(12),
+            "ﷺ".repeat(80),
         ] {
             for number in [1, 2, 10, 999_999_999] {
                 let numbered = numbered(&name, number);
                 let parsed = DisplayName::parse(&numbered);
                 let parsed = parsed.unwrap_or_else(|fault| panic!("{numbered}: {fault}"));
-                assert!(number == 1 || parsed.as_str().ends_with(&format!(" {number}")));
+                let behind = format!(" {number}");
+                assert!(number == 1 || parsed.as_str().ends_with(&behind));
+                assert!(number == 1 || sort_key(parsed.as_str()).ends_with(&behind));
             }
         }
     }

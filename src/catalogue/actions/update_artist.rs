@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::accounts::{Account, Client, DisplayName, NameFault, Refused};
+use crate::accounts::{self, Account, AccountId, Client, DisplayName, NameFault, Refused, Role};
 use crate::app::App;
 use crate::audit::{self, Event};
 use crate::catalogue::fault::{Fault, Mistake, MistakeCode};
@@ -36,10 +36,11 @@ pub async fn update_artist(
     client: &Client,
 ) -> Result<Arc<Artist>, Fault> {
     let (id, update) = read(change, app.config.environment)?;
+    accounts::charge_public_change(app, account.id).await?;
     let mut tx = app.db.begin().await?;
     let now = app.clock.now();
     let event = Event::new("artist.changed", &client.by(account.id), now);
-    match put(&mut tx, account, id, update, event).await {
+    match put(&mut tx, account.id, id, update, event).await {
         Ok(artist) => {
             tx.commit().await?;
             Ok(Arc::new(artist))
@@ -53,18 +54,25 @@ pub async fn update_artist(
 
 async fn put(
     tx: &mut Tx<'_>,
-    account: &Account,
+    account: AccountId,
     id: ArtistId,
-    update: ArtistUpdate,
+    mut update: ArtistUpdate,
     event: Event,
 ) -> Result<Artist, Fault> {
+    // The account before its artist, as whoever takes the role or suspends it does.
+    let account = accounts::hold_in_use(tx, account).await?;
+    let account = account.ok_or(Refused::Unauthenticated)?;
+    if !account.has(Role::Artist) {
+        return Err(Refused::Forbidden("Only artists may do this.").into());
+    }
     if update.name.is_some() {
         store::hold_names(tx).await?;
     }
-    let (owner, before) = store::hold_artist(tx, id).await?.ok_or_else(unknown)?;
-    if owner != Some(account.id) {
+    let before = store::hold_artist(tx, id).await?.ok_or_else(unknown)?;
+    if before.account != Some(account.id) {
         return Err(Refused::Forbidden("This artist is not yours.").into());
     }
+    update.leave_out_what_is(&before);
     let fields = update.fields();
     let updated = store::update_artist(tx, id, update, event.at()).await;
     let artist = updated.map_err(|error| match error.constraint() {
@@ -80,9 +88,9 @@ async fn put(
     }
     let mut event = event.about(id).concerning(account.id.0);
     event = event.detail("fields", fields);
-    if artist.name != before {
+    if artist.name != before.name {
         event = event.personal("name", artist.name.as_str());
-        event = event.personal("before", before);
+        event = event.personal("before", before.name);
     }
     audit::record(tx, event).await?;
     Ok(artist)

@@ -1,4 +1,5 @@
 use chrono::{DateTime, Utc};
+use diesel::Queryable;
 use diesel::sql_types::{Array, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 
 use super::artist_columns;
@@ -27,6 +28,13 @@ pub struct ArtistUpdate {
 }
 
 impl ArtistUpdate {
+    /// Keeps what is to become another.
+    pub fn leave_out_what_is(&mut self, before: &HeldArtist) {
+        self.name.take_if(|(_, name)| *name == before.name);
+        self.biography.take_if(|text| *text == before.biography);
+        self.links.take_if(|links| *links == before.links);
+    }
+
     /// Which are to be set.
     pub fn fields(&self) -> Vec<&'static str> {
         let Self {
@@ -59,7 +67,7 @@ pub async fn has_artist(tx: &mut Tx<'_>, account: AccountId) -> Result<bool, Err
 /// Whether it could be made; where not, [`taken`] tells why.
 pub async fn insert_artist(tx: &mut Tx<'_>, new: &NewArtist) -> Result<bool, Error> {
     let write = Statement::<()>::new(
-        "insert into artists (id, account_id, slug, name, sort_name, created_at, updated_at) values (",
+        "insert into artists (id, account_id, slug, name, sort_name, created_at, updated_at, is_shown) values (",
     )
     .bind::<SqlUuid, _>(new.id.0)
     .text(", ")
@@ -74,7 +82,9 @@ pub async fn insert_artist(tx: &mut Tx<'_>, new: &NewArtist) -> Result<bool, Err
     .bind::<Timestamptz, _>(new.created_at)
     .text(", ")
     .bind::<Timestamptz, _>(new.created_at)
-    .text(") on conflict do nothing");
+    .text(", (select status = 'ACTIVE' from accounts where id = ")
+    .bind::<SqlUuid, _>(new.account.0)
+    .text(")) on conflict do nothing");
     Ok(tx.execute(&write).await? == 1)
 }
 
@@ -104,13 +114,19 @@ pub async fn hold_names(tx: &mut Tx<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whose an artist is, and how it is called; held until the transaction ends.
-pub async fn hold_artist(
-    tx: &mut Tx<'_>,
-    id: ArtistId,
-) -> Result<Option<(Option<AccountId>, String)>, Error> {
-    let read = Statement::<(Nullable<SqlUuid>, Text)>::new(
-        "select account_id, name from artists where id = ",
+/// An artist as it is before a change.
+#[derive(Debug, Queryable)]
+pub struct HeldArtist {
+    pub account: Option<AccountId>,
+    pub name: String,
+    pub biography: String,
+    pub links: Vec<String>,
+}
+
+/// An artist, held until the transaction ends.
+pub async fn hold_artist(tx: &mut Tx<'_>, id: ArtistId) -> Result<Option<HeldArtist>, Error> {
+    let read = Statement::<(Nullable<SqlUuid>, Text, Text, Array<Text>)>::new(
+        "select account_id, name, biography, links from artists where id = ",
     )
     .bind::<SqlUuid, _>(id.0)
     .text(" for no key update");

@@ -39,6 +39,7 @@ pub fn mendable<T>(done: Result<T, Fault>) -> Result<Result<T, Vec<CatalogueErro
             .collect())),
         Err(Fault::BadInput(message)) => Err(ApiError::BadRequest(message)),
         Err(Fault::Refused(refused)) => Err(refused.into()),
+        Err(Fault::Account(fault)) => Err(fault.into()),
         Err(Fault::Database(error)) => Err(error.into()),
     }
 }

@@ -97,8 +97,11 @@ onSubmit(form, async () => {
   let payload = await mutate(LOGIN, input);
   if (has(payload.errors, 'CHALLENGE_REQUIRED')) {
     byId('sent').textContent = 'After so many tries a puzzle is to be solved first. Your browser is about it; that takes a few seconds.';
-    payload = await mutate(LOGIN, { ...input, challenge: await solved() });
-    byId('sent').textContent = '';
+    try {
+      payload = await mutate(LOGIN, { ...input, challenge: await solved() });
+    } finally {
+      byId('sent').textContent = '';
+    }
   }
   const { credentials, twoFactorToken, errors } = payload;
   if (errors.length) {
