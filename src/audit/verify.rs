@@ -323,7 +323,8 @@ impl Walk {
             .missing
             .into_values()
             .chain(of_nobody)
-            .min_by_key(|(sequence, ..)| *sequence);
+            // Of both parts of an event the first, each time.
+            .min_by_key(|(sequence, _, part)| (*sequence, *part == Part::Facts));
         if let Some((sequence, id, part)) = first {
             self.report
                 .misfits

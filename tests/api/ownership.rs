@@ -275,9 +275,11 @@ async fn an_artist_changes_what_is_told_of_them() {
 async fn it_stands_on_the_trail() {
     let app = TestApp::new().await;
     let ana = Owner::new(&app, ANA, "Ana Lee").await;
-    ana.has_changed(&app, json!({ "name": "Ana", "links": null }))
+    let links = json!(["https://example.org/"]);
+    ana.has_changed(&app, json!({ "name": "Ana", "links": links }))
         .await;
-    ana.has_changed(&app, json!({ "biography": "x" })).await;
+    ana.has_changed(&app, json!({ "biography": "x", "name": "Ana" }))
+        .await;
     // Nothing was asked for.
     ana.has_changed(&app, json!({})).await;
     let row = app.sql().await.query_one("select count(*), min(e.subject_id), string_agg(e.details, ' ' order by e.created_at),
