@@ -6,12 +6,17 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use url::Url;
 
+use super::parts::{Handle, PartAdmission};
 use super::shown::{ContentType, Shown};
 use super::{Key, StorageError};
 use crate::keys::Keys;
 
 /// What stands before a key; the route is below it.
 const PATH: &str = "/media/";
+/// What stands before a part that is sent.
+const PARTS: &str = "/media/upload/";
+/// Under the MAC, where a key stands else: no key has capitals.
+const PART: &[u8] = b"PUT";
 
 pub struct Addresses {
     base: String,
@@ -52,9 +57,7 @@ impl Addresses {
     ) -> Result<Url, StorageError> {
         let ends = ends.timestamp().to_string();
         let signature = self.keys.media().mac(&parts(key, shown, &ends));
-        let mut url: Url = format!("{}{PATH}{key}", self.base).parse().map_err(|_| {
-            StorageError::Refused("EMPULSE_PUBLIC_URL can't be gone on from".into())
-        })?;
+        let mut url = self.url(&format!("{PATH}{key}"))?;
         url.query_pairs_mut()
             .append_pair("name", &shown.file_name)
             .append_pair("type", shown.content_type.as_str())
@@ -62,6 +65,40 @@ impl Addresses {
             .append_pair("expires", &ends)
             .append_pair("signature", &URL_SAFE_NO_PAD.encode(signature));
         Ok(url)
+    }
+
+    fn url(&self, path: &str) -> Result<Url, StorageError> {
+        let url = format!("{}{path}", self.base).parse();
+        url.map_err(|_| StorageError::Refused("EMPULSE_PUBLIC_URL can't be gone on from".into()))
+    }
+
+    /// Where a part is sent to.
+    pub fn signed_part(&self, part: &PartAdmission) -> Result<Url, StorageError> {
+        let PartAdmission { handle, number, .. } = part;
+        let mut url = self.url(&format!("{PARTS}{}/{number}", handle.0))?;
+        let signature = part_texts(part).mac(&self.keys);
+        url.query_pairs_mut()
+            .append_pair("length", &part.length.to_string())
+            .append_pair("expires", &part.ends.timestamp().to_string())
+            .append_pair("signature", &URL_SAFE_NO_PAD.encode(signature));
+        Ok(url)
+    }
+
+    /// The same as [`Self::admit`] of a part that is sent.
+    pub fn admit_part(
+        &self,
+        path: &str,
+        query: &str,
+        now: DateTime<Utc>,
+    ) -> Result<PartAdmission, NotAdmitted> {
+        let (part, signature) = read_part(path, query).ok_or(NotAdmitted::Forged)?;
+        if !part_texts(&part).verify(&self.keys, &signature) {
+            return Err(NotAdmitted::Forged);
+        }
+        match now < part.ends {
+            true => Ok(part),
+            false => Err(NotAdmitted::Expired),
+        }
     }
 
     /// By the address' path, as it was sent, and its query.
@@ -100,6 +137,63 @@ fn parts<'a>(key: &'a Key, shown: &'a Shown, ends: &'a str) -> [&'a [u8]; 5] {
         kind(shown).as_bytes(),
         ends.as_bytes(),
     ]
+}
+
+/// What is signed of a part.
+struct PartTexts<'a> {
+    handle: &'a str,
+    numbers: [String; 3],
+}
+
+fn part_texts(part: &PartAdmission) -> PartTexts<'_> {
+    let ends = part.ends.timestamp();
+    PartTexts {
+        handle: &part.handle.0,
+        numbers: [
+            part.number.to_string(),
+            part.length.to_string(),
+            ends.to_string(),
+        ],
+    }
+}
+
+impl PartTexts<'_> {
+    fn parts(&self) -> [&[u8]; 5] {
+        let [number, length, ends] = self.numbers.each_ref().map(String::as_bytes);
+        [PART, self.handle.as_bytes(), number, length, ends]
+    }
+
+    fn mac(&self, keys: &Keys) -> [u8; 32] {
+        keys.media().mac(&self.parts())
+    }
+
+    fn verify(&self, keys: &Keys, signature: &[u8]) -> bool {
+        keys.media().verify(&self.parts(), signature)
+    }
+}
+
+fn read_part(path: &str, query: &str) -> Option<(PartAdmission, Vec<u8>)> {
+    let (handle, number) = path.strip_prefix(PARTS)?.split_once('/')?;
+    // It is one of ours, and nothing that leads elsewhere.
+    let id = uuid::Uuid::try_parse(handle).ok()?;
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    let mut next = |name: &str| {
+        let (found, value) = pairs.next()?;
+        (found == name).then(|| value.into_owned())
+    };
+    let (length, expires) = (next("length")?, next("expires")?);
+    let signature = URL_SAFE_NO_PAD.decode(next("signature")?).ok()?;
+    let part = PartAdmission {
+        handle: Handle(handle.to_owned()),
+        number: number.parse().ok()?,
+        length: length.parse().ok()?,
+        ends: DateTime::from_timestamp(expires.parse().ok()?, 0)?,
+    };
+    let texts = part_texts(&part).numbers;
+    let is_ours = pairs.next().is_none()
+        && id.simple().to_string() == handle
+        && texts == [number, &*length, &*expires];
+    is_ours.then_some((part, signature))
 }
 
 /// Everything once, and nothing else: there is one way to write an address.
@@ -250,6 +344,56 @@ mod tests {
                 "{path}?{query}"
             );
         }
+    }
+
+    #[test]
+    fn an_address_of_a_part_lets_in_that_part_until_its_end() {
+        let part = PartAdmission {
+            handle: Handle("0188bac74afa78aabc3bbd1eef28d881".into()),
+            number: 7,
+            length: 16_777_216,
+            ends: now() + TimeDelta::hours(1),
+        };
+        let url = addresses("a").signed_part(&part).unwrap();
+        let whole = url.as_str().strip_prefix("https://api.example.org/base");
+        let whole = whole.unwrap();
+        assert!(whole.starts_with("/media/upload/0188bac74afa78aabc3bbd1eef28d881/7?length="));
+        let admit = |letters: &str, address: &str, at| {
+            let (path, query) = address.split_once('?').unwrap_or((address, ""));
+            addresses(letters).admit_part(path, query, at)
+        };
+        assert_eq!(admit("ba", whole, now()), Ok(part.clone()));
+        assert_eq!(admit("b", whole, now()), Err(NotAdmitted::Forged));
+        let end = part.ends;
+        assert!(admit("a", whole, end - TimeDelta::milliseconds(1)).is_ok());
+        assert_eq!(admit("a", whole, end), Err(NotAdmitted::Expired));
+        let mut tried = 0;
+        for at in 0..whole.len() {
+            for other in ["", "0", "a", "A", "%", "/", "..", "&", "=", "+", "1"] {
+                let altered = format!("{}{other}{}", &whole[..at], &whole[at + 1..]);
+                if altered != whole {
+                    assert_eq!(
+                        admit("a", &altered, now()),
+                        Err(NotAdmitted::Forged),
+                        "{altered}"
+                    );
+                    tried += 1;
+                }
+            }
+        }
+        assert!(tried > 1000, "{tried}");
+        // Neither opens the other.
+        let (path, query) = whole.split_once('?').unwrap();
+        assert_eq!(
+            addresses("a").admit(path, query, now()),
+            Err(NotAdmitted::Forged)
+        );
+        let read = made("a");
+        let read = read
+            .as_str()
+            .strip_prefix("https://api.example.org/base")
+            .unwrap();
+        assert_eq!(admit("a", read, now()), Err(NotAdmitted::Forged));
     }
 
     #[test]

@@ -6,32 +6,42 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
+use chrono::Utc;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::client::{HttpClient, HttpConnector as _, HttpRequest, HttpRequestBody};
+use object_store::multipart::{MultipartStore as _, PartId};
 use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer as _};
 use object_store::{
     Attribute, Attributes, BackoffConfig, ClientOptions, GetOptions, GetRange, MultipartUpload,
-    ObjectStore, ObjectStoreExt, PutOptions, RetryConfig,
+    ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, RetryConfig,
 };
 use reqwest::Method;
 use secrecy::ExposeSecret;
 use url::Url;
 
 use super::line::Connector;
+use super::parts::{CamePart, Handle, numbered};
+use super::sign::Signing;
+use super::unfinished::{Listed, Marker};
 use super::{Facts, Found, Got, Key, Patience, Shown, StorageError};
 use crate::config::Config;
 
 /// Bytes of a file, more than there is room for anywhere; not everybody can read a larger number.
 const LARGEST: u64 = 1 << 60;
+const A_MINUTE: Duration = Duration::from_secs(60);
 
 /// By which a file is known for that of one upload.
 const MARK: Attribute = Attribute::Metadata(Cow::Borrowed("empulse-upload"));
 
 pub struct Bucket {
     store: AmazonS3,
+    /// For what the driver has no call for.
+    line: HttpClient,
     name: String,
+    region: String,
     tries: usize,
     /// What all keys stand below; nothing, or with a slash at its end.
     prefix: String,
@@ -42,9 +52,13 @@ impl Bucket {
     pub fn open(url: &Url, config: &Config, patience: &Patience) -> anyhow::Result<Self> {
         let name = url.host_str().context("it names no bucket")?;
         let inside = url.path().trim_matches('/');
+        let region = region(config);
+        let (store, line) = store(name, region, config, patience)?;
         Ok(Self {
-            store: store(name, config, patience)?,
+            store,
+            line,
             name: name.to_owned(),
+            region: region.to_owned(),
             tries: patience.tries,
             prefix: match inside {
                 "" => String::new(),
@@ -175,6 +189,115 @@ impl Bucket {
             .signed_url_opts(Method::GET, &path, valid_for, &options);
         Ok(signed.await?)
     }
+
+    /// Begins an upload whose parts somebody else sends.
+    pub async fn begin_parts(&self, key: &Key, facts: &Facts) -> Result<String, StorageError> {
+        let options = PutMultipartOptions::from(attributes(facts));
+        let path = self.path(key);
+        let begun = self.store.create_multipart_opts(&path, options);
+        begun.await.map_err(StorageError::of_write)
+    }
+
+    /// Where each part of it is sent to, with its length. They end at the latest when the credentials do that they are signed
+    /// with.
+    pub async fn part_addresses(
+        &self,
+        key: &Key,
+        handle: &Handle,
+        lengths: &[u64],
+        valid_for: Duration,
+    ) -> Result<Vec<Url>, StorageError> {
+        // As the driver writes it; its own signature is not needed.
+        let path = self.path(key);
+        let mut address = self.store.signed_url(Method::PUT, &path, valid_for).await?;
+        address.set_query(None);
+        let credential = self.store.credentials().get_credential().await?;
+        let signing = Signing {
+            credential: &credential,
+            region: &self.region,
+            now: Utc::now(),
+            valid_for,
+        };
+        numbered(lengths)
+            .map(|(number, length)| {
+                let (number, length) = (number.to_string(), length.to_string());
+                let query = [("partNumber", &*number), ("uploadId", &*handle.0)];
+                signing.sign("PUT", &address, &query, &[("content-length", &*length)])
+            })
+            .collect()
+    }
+
+    /// Makes these parts the file.
+    pub async fn join_parts(
+        &self,
+        key: &Key,
+        handle: &Handle,
+        parts: &[CamePart],
+    ) -> Result<(), StorageError> {
+        let named = |part: &CamePart| PartId {
+            content_id: format!("\"{}\"", part.etag),
+        };
+        let parts = parts.iter().map(named).collect();
+        let path = self.path(key);
+        let joined = self.store.complete_multipart(&path, &handle.0, parts);
+        Ok(joined.await.map(drop)?)
+    }
+
+    /// A page of the uploads by parts whose keys stand below this one, and that were not ended.
+    pub async fn unfinished(
+        &self,
+        under: &Key,
+        behind: Option<&Marker>,
+    ) -> Result<Listed, StorageError> {
+        // The bucket's own, by that of a file in it.
+        let file = Path::from("a");
+        let mut address = self.store.signed_url(Method::GET, &file, A_MINUTE).await?;
+        address.set_query(None);
+        let whole = address.path().strip_suffix(file.as_ref());
+        let whole = whole.unwrap_or("/").to_owned();
+        address.set_path(&whole);
+        let prefix = format!("{}{under}/", self.prefix);
+        let mut query = vec![("uploads", ""), ("prefix", &*prefix)];
+        if let Some(behind) = behind {
+            query.push(("key-marker", &behind.key));
+            if !behind.upload_id.is_empty() {
+                query.push(("upload-id-marker", &behind.upload_id));
+            }
+        }
+        let credential = self.store.credentials().get_credential().await?;
+        let signing = Signing {
+            credential: &credential,
+            region: &self.region,
+            now: Utc::now(),
+            valid_for: A_MINUTE,
+        };
+        let signed = signing.sign("GET", &address, &query, &[])?;
+        let mut request = HttpRequest::new(HttpRequestBody::empty());
+        *request.uri_mut() = signed
+            .as_str()
+            .parse()
+            .map_err(|_| StorageError::Refused("the bucket's address is none".into()))?;
+        let response = self.line.execute(request).await?;
+        let status = response.status();
+        let answer = response.into_body().bytes().await?;
+        match status.is_success() {
+            true => Listed::read(&answer),
+            false => Err(StorageError::of_answer(
+                status,
+                &String::from_utf8_lossy(&answer),
+            )),
+        }
+    }
+
+    /// What stands behind this bucket's part of all keys, if it is a key.
+    pub fn key_of(&self, path: &str) -> Option<Key> {
+        path.strip_prefix(&self.prefix)?.parse().ok()
+    }
+
+    pub async fn drop_parts(&self, key: &Key, handle: &Handle) -> Result<(), StorageError> {
+        let path = self.path(key);
+        Ok(self.store.abort_multipart(&path, &handle.0).await?)
+    }
 }
 
 fn attributes(facts: &Facts) -> Attributes {
@@ -182,18 +305,30 @@ fn attributes(facts: &Facts) -> Attributes {
     Attributes::from_iter([(Attribute::ContentType, content_type)])
 }
 
-fn store(bucket: &str, config: &Config, patience: &Patience) -> anyhow::Result<AmazonS3> {
-    let given = |name: &str| {
-        let found = config.aws.iter().find(|(known, _)| *known == name);
-        found.map(|(_, value)| value.as_str())
-    };
+fn given<'c>(config: &'c Config, name: &str) -> Option<&'c str> {
+    let found = config.aws.iter().find(|(known, _)| *known == name);
+    found.map(|(_, value)| value.as_str())
+}
+
+fn region(config: &Config) -> &str {
+    let region = config.aws_region.as_deref();
+    let region = region.or_else(|| given(config, "AWS_DEFAULT_REGION"));
+    region.unwrap_or("us-east-1")
+}
+
+fn store(
+    bucket: &str,
+    region: &str,
+    config: &Config,
+    patience: &Patience,
+) -> anyhow::Result<(AmazonS3, HttpClient)> {
+    let given = |name: &str| given(config, name);
     let mut builder = AmazonS3Builder::new().with_bucket_name(bucket);
     for (name, value) in &config.aws {
         let key: AmazonS3ConfigKey = name.to_ascii_lowercase().parse().context(*name)?;
         builder = builder.with_config(key, value);
     }
-    let region = config.aws_region.as_deref().or(given("AWS_DEFAULT_REGION"));
-    builder = builder.with_region(region.unwrap_or("us-east-1"));
+    builder = builder.with_region(region);
     if let Some(id) = &config.aws_access_key_id {
         builder = builder.with_access_key_id(id.expose_secret());
     }
@@ -233,12 +368,15 @@ fn store(bucket: &str, config: &Config, patience: &Patience) -> anyhow::Result<A
         }
     };
     let in_clear = endpoint.is_some_and(|url| url.scheme() == "http");
+    let options = ClientOptions::new().with_allow_http(in_clear);
+    let connector = Connector {
+        to_connect: patience.to_connect,
+        of_silence: patience.of_silence,
+    };
+    let line = connector.connect(&options)?;
     let store = builder
-        .with_client_options(ClientOptions::new().with_allow_http(in_clear))
-        .with_http_connector(Connector {
-            to_connect: patience.to_connect,
-            of_silence: patience.of_silence,
-        })
+        .with_client_options(options)
+        .with_http_connector(connector)
         .with_retry(RetryConfig {
             backoff: BackoffConfig {
                 init_backoff: patience.first_rest,
@@ -252,7 +390,7 @@ fn store(bucket: &str, config: &Config, patience: &Patience) -> anyhow::Result<A
         // Not every provider knows how to delete several at once, and nobody here asks for it.
         .with_disable_bulk_delete(true)
         .build();
-    store.context("nobody can speak to the bucket")
+    Ok((store.context("nobody can speak to the bucket")?, line))
 }
 
 fn endpoint(text: &str) -> anyhow::Result<Url> {

@@ -44,6 +44,11 @@ impl StorageError {
         }
     }
 
+    /// Of an answer that the driver did not read: its status, and the bucket's code for it.
+    pub(super) fn of_answer(status: reqwest::StatusCode, code: &str) -> Self {
+        Found::Status(format!("{status}: {code}")).into()
+    }
+
     /// Where nothing but the place itself can be missing.
     pub(super) fn of_write(error: object_store::Error) -> Self {
         match Self::from(error) {
@@ -67,6 +72,12 @@ impl From<object_store::Error> for StorageError {
             | object_store::Error::Unauthenticated { .. } => found.into(),
             _ => Self::Refused("this can't be done here".into()),
         }
+    }
+}
+
+impl From<HttpError> for StorageError {
+    fn from(error: HttpError) -> Self {
+        Found::within(&error).into()
     }
 }
 
@@ -134,6 +145,7 @@ impl From<Found> for StorageError {
                 Some(404) if said.contains("NoSuchBucket") => Self::Refused(said),
                 Some(404) => Self::NotFound,
                 Some(416) => Self::OutOfRange,
+                Some(501) => Self::Refused(said),
                 Some(408_u16 | 409 | 429 | 500..) | None => Self::Unavailable(said),
                 Some(_) => Self::Refused(said),
             },

@@ -17,12 +17,14 @@ use object_store::{GetOptions, GetResultPayload, MultipartUpload, ObjectStore, O
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
-use super::{Found, Got, Key, StorageError};
+use super::{Found, Got, Key, StorageError, parts};
 
 /// Bytes that are read from a file at a time.
 const PIECE: usize = 64 << 10;
 /// Older, what is only half written has been left: no upload takes as long.
 const LEFT_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// Older, a part of a file was left: none is waited for as long.
+const PART_LEFT_AFTER: Duration = Duration::from_secs(3 * 24 * 3600);
 /// So often it is looked for.
 const SWEPT_EVERY: Duration = Duration::from_secs(3600);
 /// Of a write that meets a deletion beside it.
@@ -148,6 +150,18 @@ impl Folder {
         }
     }
 
+    /// Gives a file another key, unless there is a file of that key, which then stands as it is.
+    pub async fn rename_new(&self, from: &Key, to: &Key) -> Result<(), StorageError> {
+        let store = self.writable(to).await?;
+        let (from, to) = (Path::from(from.as_str()), Path::from(to.as_str()));
+        match store.rename_if_not_exists(&from, &to).await {
+            Ok(()) | Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+            // A file system that knows no second name for one file.
+            Err(_) if store.head(&to).await.is_err() => Ok(store.rename(&from, &to).await?),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     pub async fn delete(&self, key: &Key) -> Result<(), StorageError> {
         let (folder, key) = (self.clone(), key.clone());
         blocking(move || {
@@ -167,6 +181,17 @@ impl Folder {
             // As far as they are.
             let _ = empty.map(fs::remove_dir).find(Result::is_err);
             Ok(())
+        })
+        .await
+    }
+
+    /// Whatever stands below.
+    pub async fn delete_all(&self, under: &Key) -> Result<(), StorageError> {
+        let (folder, under) = (self.clone(), under.clone());
+        blocking(move || {
+            let opened = folder.opened(false)?;
+            refuse_links(&opened, &under)?;
+            fs::remove_dir_all(opened.root.join(under.as_str()))
         })
         .await
     }
@@ -257,16 +282,35 @@ fn sweep_one(entry: &DirEntry) -> io::Result<()> {
     if about.is_dir() {
         return sweep(&entry.path());
     }
+    if !about.is_file() {
+        return Ok(());
+    }
+    let path = entry.path();
     let name = entry.file_name();
     let staged = name.to_str().and_then(|name| name.rsplit_once('#'));
     let is_staged = staged
         .is_some_and(|(name, number)| name.parse::<Key>().is_ok() && number.parse::<u32>().is_ok());
-    if is_staged && about.is_file() && about.modified()?.elapsed().unwrap_or_default() > LEFT_AFTER
-    {
-        tracing::info!(path = %entry.path().display(), "an unfinished file is taken away");
-        fs::remove_file(entry.path())?;
+    let is_part = is_part(&path);
+    let left_after = match (is_staged, is_part) {
+        (true, _) => LEFT_AFTER,
+        (false, true) => PART_LEFT_AFTER,
+        (false, false) => return Ok(()),
+    };
+    if about.modified()?.elapsed().unwrap_or_default() > left_after {
+        tracing::info!(path = %path.display(), "an unfinished file is taken away");
+        fs::remove_file(&path)?;
+        if is_part {
+            // Once it is empty.
+            drop(path.parent().map(fs::remove_dir));
+        }
     }
     Ok(())
+}
+
+/// Whether it stands among the parts of a file that is not whole.
+fn is_part(path: &std::path::Path) -> bool {
+    let parts = path.parent().and_then(std::path::Path::parent);
+    parts.is_some_and(|parts| parts.ends_with(Key::reserved(parts::FOLDER).as_str()))
 }
 
 /// What came of a write; nothing if it is to be tried again.
@@ -361,6 +405,24 @@ mod tests {
     use super::*;
 
     const A_DAY: Duration = Duration::from_secs(25 * 3600);
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_has_a_name_is_not_replaced_by_what_is_given_it() {
+        let place = std::env::temp_dir().join(format!("empulse-named-{}", uuid::Uuid::now_v7()));
+        let folder = Folder::new(place.clone());
+        let key = |key: &str| key.parse::<Key>().unwrap();
+        for (from, stands) in [("parts/a", "a"), ("parts/b", "a")] {
+            let bytes = from.trim_start_matches("parts/").as_bytes().to_vec();
+            folder.put(&key(from), bytes.into()).await.unwrap();
+            folder
+                .rename_new(&key(from), &key("audio/x"))
+                .await
+                .unwrap();
+            let file = fs::read_to_string(place.join("audio/x")).unwrap();
+            assert_eq!(file, stands);
+        }
+        fs::remove_dir_all(place).unwrap();
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn what_could_not_be_given_its_name_is_taken_away_while_the_folder_is_in_use() {

@@ -41,6 +41,19 @@ impl Key {
         }
     }
 
+    /// Of a thing by its id, below the folder of its kind: a plain word of ours.
+    pub fn of_id(kind: &'static str, id: uuid::Uuid) -> Self {
+        debug_assert!(is_segment(kind) && kind != RESERVED, "{kind:?}");
+        Self(format!("{kind}/{}", id.simple()))
+    }
+
+    /// One more segment, a plain word of ours.
+    #[must_use]
+    pub fn with(&self, name: &'static str) -> Self {
+        debug_assert!(is_segment(name), "{name:?}");
+        Self(format!("{self}/{name}"))
+    }
+
     /// One of the storage's own.
     pub(super) fn reserved(name: &str) -> Self {
         Self(format!("{RESERVED}/{name}"))
@@ -99,6 +112,12 @@ mod tests {
         );
         assert_eq!(key.as_str().parse(), Ok(key));
         assert_eq!("a".parse::<Key>().unwrap().as_str(), "a");
+        let key = Key::of_id("things", uuid::Uuid::nil()).with("small");
+        assert_eq!(
+            key.as_str(),
+            "things/00000000000000000000000000000000/small"
+        );
+        assert_eq!(key.as_str().parse(), Ok(key));
         assert_eq!("a.b-c_9/x".parse::<Key>().unwrap().to_string(), "a.b-c_9/x");
     }
 

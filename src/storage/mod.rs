@@ -13,8 +13,11 @@ mod folder;
 mod gate;
 mod key;
 mod line;
+mod parts;
 mod place;
 mod shown;
+mod sign;
+mod unfinished;
 mod upload;
 
 use std::ops::Range;
@@ -40,6 +43,7 @@ pub use self::error::{PutError, StorageError};
 pub use self::folder::OpenFile;
 pub use self::gate::Gate;
 pub use self::key::{Key, KeyError};
+pub use self::parts::{CamePart, Handle, NotJoined, PartAdmission, PartFault};
 use self::place::Place;
 pub use self::shown::{ContentType, Facts, Shown};
 use crate::clock::Clock;
@@ -48,10 +52,14 @@ use crate::keys::Keys;
 use crate::telemetry::Metrics;
 
 /// Parts of all uploads together that are on their way, each of 8 MiB.
-const PARTS: usize = 16;
+const PARTS: usize = 8;
 
 /// S3's own limit.
 const LONGEST_ADDRESS: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Says whose the files are, beside them.
+const OWNER: &str = "owner";
+const LONGEST_OWNER: u64 = 1_024;
 
 /// When the service stops, uploads that were broken off have so long to be taken away.
 const LEAVE: Duration = Duration::from_secs(5);
@@ -90,6 +98,9 @@ struct Inner {
     addresses: Addresses,
     patience: Patience,
     parts: Arc<Semaphore>,
+    /// Held by whoever joins parts in a folder: two at once would write the same file.
+    joining: tokio::sync::Mutex<()>,
+    sending: parts::Sending,
     leaving: TaskTracker,
     metrics: Arc<Metrics>,
     clock: Clock,
@@ -177,6 +188,8 @@ impl Storage {
             addresses: Addresses::new(&config.public_url, keys),
             patience,
             parts: Arc::new(Semaphore::new(PARTS)),
+            joining: tokio::sync::Mutex::default(),
+            sending: parts::Sending::default(),
             leaving: TaskTracker::new(),
             metrics,
             clock,
@@ -252,6 +265,44 @@ impl Storage {
         self.0.clone().piece_by_piece("list", found)
     }
 
+    /// Takes away what was begun before below a key, and not ended; how many there were. In a folder that is done without being
+    /// asked for.
+    pub async fn drop_unfinished(
+        &self,
+        under: &Key,
+        before: DateTime<Utc>,
+    ) -> Result<u64, StorageError> {
+        let inner = &self.0;
+        let Place::Bucket(bucket) = &inner.place else {
+            return Ok(0);
+        };
+        let (mut behind, mut dropped, mut failed) = (None, 0, Ok(()));
+        loop {
+            let listed = bucket.unfinished(under, behind.as_ref());
+            let listed = inner.call("list_unfinished", listed).await?;
+            for upload in &listed.uploads {
+                let key = bucket.key_of(&upload.key);
+                let Some(key) = key.filter(|_| upload.initiated < before) else {
+                    continue;
+                };
+                // One that can't be taken away now keeps no other.
+                let handle = Handle(upload.upload_id.clone());
+                match self.drop_parts(&key, &handle).await {
+                    Ok(()) => dropped += 1,
+                    Err(error) => failed = Err(error),
+                }
+            }
+            let next = listed.next();
+            if next.is_some() && next == behind {
+                return Err(StorageError::Refused("its list does not go on".into()));
+            }
+            behind = next;
+            if behind.is_none() {
+                return failed.map(|()| dropped);
+            }
+        }
+    }
+
     /// An address by which whoever has it can fetch the file for so long, a week at most.
     pub async fn signed_address(
         &self,
@@ -270,6 +321,24 @@ impl Storage {
                 inner.call("sign", signed).await
             }
         }
+    }
+
+    /// What was written down of whose the files are; none where nothing was.
+    pub async fn owner(&self) -> Result<Option<String>, StorageError> {
+        match self.get(&Key::reserved(OWNER)).await {
+            Ok(got) => {
+                let text = got.into_bytes(LONGEST_OWNER).await?;
+                Ok(Some(String::from_utf8_lossy(&text).trim().to_owned()))
+            }
+            Err(StorageError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes it down, in place of what stood there.
+    pub async fn set_owner(&self, owner: String) -> Result<(), StorageError> {
+        let facts = Facts::of(ContentType::TEXT);
+        self.put(&Key::reserved(OWNER), owner, &facts).await
     }
 
     /// How long it takes to answer, for health.
@@ -307,6 +376,16 @@ impl Inner {
         operation: &'static str,
         asked: impl Future<Output = Result<T, StorageError>>,
     ) -> Result<T, StorageError> {
+        self.call_for(operation, self.patience.whole, asked).await
+    }
+
+    /// The same within another time.
+    async fn call_for<T>(
+        &self,
+        operation: &'static str,
+        limit: Duration,
+        asked: impl Future<Output = Result<T, StorageError>>,
+    ) -> Result<T, StorageError> {
         let span = tracing::debug_span!(
             "storage",
             otel.kind = "client",
@@ -316,7 +395,7 @@ impl Inner {
             outcome = Empty,
         );
         let began = Instant::now();
-        let asked = timeout(self.patience.whole, asked).instrument(span.clone());
+        let asked = timeout(limit, asked).instrument(span.clone());
         let done = asked.await.unwrap_or(Err(StorageError::Timeout));
         let outcome = done.as_ref().err().map_or("ok", StorageError::name);
         span.record("outcome", outcome);
@@ -380,6 +459,12 @@ mod tests {
             let _ = storage.list(&key).next().await;
             let _ = storage.signed_address(&key, &shown, LEAVE).await;
             let _ = storage.delete(&key).await;
+            if let Ok(handle) = storage.begin_parts(&key).await {
+                let ends = Utc::now();
+                let _ = storage.part_addresses(&key, &handle, &[1], ends).await;
+                let _ = storage.join_parts(&key, &handle, &[]).await;
+                let _ = storage.drop_parts(&key, &handle).await;
+            }
             let _ = storage.ping().await;
         }
 

@@ -18,6 +18,12 @@ impl ContentType {
     pub const TEXT: Self = Self(Cow::Borrowed("text/plain; charset=utf-8"));
     pub const ZIP: Self = Self(Cow::Borrowed("application/zip"));
 
+    /// One that is written in the code.
+    pub fn of(text: &'static str) -> Self {
+        debug_assert!(Self::read(text).is_some(), "{text:?}");
+        Self(Cow::Borrowed(text))
+    }
+
     /// `type/subtype` and perhaps parameters.
     pub fn read(text: &str) -> Option<Self> {
         let essence = text.split(';').next().unwrap_or_default().trim_end();

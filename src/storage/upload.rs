@@ -3,6 +3,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
@@ -13,8 +14,12 @@ use tracing::Instrument as _;
 
 use super::{Facts, Inner, Key, Place, PutError, StorageError};
 
-/// Bytes of a part. R2 wants all but the last alike, S3 at least 5 MiB.
+/// Bytes of a part in a bucket. R2 wants all but the last alike, S3 at least 5 MiB.
 pub const PART: usize = 8 << 20;
+/// In a folder, which takes any: each upload holds one while it fills.
+const PART_OF_FOLDER: usize = 1 << 20;
+/// Until a file stands on a disk.
+const LONGEST_FINISH: Duration = Duration::from_secs(30 * 60);
 /// Parts of one upload that are on their way.
 const AT_ONCE: usize = 2;
 
@@ -24,7 +29,12 @@ pub async fn put_stream<E>(
     stream: impl Stream<Item = Result<Bytes, E>>,
     facts: &Facts,
 ) -> Result<u64, PutError<E>> {
+    let whole = match storage.place {
+        Place::Folder(_) => PART_OF_FOLDER,
+        Place::Bucket(_) => PART,
+    };
     let mut stream = pin!(stream);
+    // Made when something comes for it: who waits for a place with one that is full has no other.
     let mut part = BytesMut::new();
     let mut upload: Option<Upload> = None;
     let mut size = 0_u64;
@@ -45,17 +55,19 @@ pub async fn put_stream<E>(
         let mut chunk = chunk.map_err(PutError::Source)?;
         size += chunk.len() as u64;
         while !chunk.is_empty() {
-            let taken = chunk.split_to(chunk.len().min(PART - part.len()));
+            let taken = chunk.split_to(chunk.len().min(whole - part.len()));
+            // All of it at once: one that grows leaves as much behind. What is not written takes no memory.
+            if part.capacity() == 0 {
+                part.reserve(whole);
+            }
             // Copied, as a small piece may hold on to a large buffer.
             part.extend_from_slice(&taken);
-            if part.len() == PART && !chunk.is_empty() {
+            if part.len() == whole && !chunk.is_empty() {
                 let upload = match &mut upload {
                     Some(upload) => upload,
                     none => none.insert(Upload::begin(storage, key, facts).await?),
                 };
-                upload
-                    .send(std::mem::replace(&mut part, BytesMut::with_capacity(PART)).freeze())
-                    .await?;
+                upload.send(std::mem::take(&mut part).freeze()).await?;
             }
         }
     }
@@ -136,7 +148,12 @@ impl Upload {
             return Ok(());
         };
         let storage = self.storage.clone();
-        let ended = storage.call("finish", async {
+        let limit = match storage.place {
+            // A whole file goes to the disk, and nobody could stop that.
+            Place::Folder(_) => LONGEST_FINISH,
+            Place::Bucket(_) => storage.patience.whole,
+        };
+        let ended = storage.call_for("finish", limit, async {
             driver.complete().await.map_err(StorageError::of_write)
         });
         if let Err(error) = ended.await
@@ -182,7 +199,7 @@ impl Drop for Upload {
                 Ok(()) | Err(StorageError::NotFound) => {}
                 Err(error) => tracing::warn!(
                     key = key.as_str(), %error,
-                    "parts of an unfinished file stay; the bucket's own rule has to take them away"
+                    "parts of an unfinished file stay for a while"
                 ),
             }
         };
