@@ -126,7 +126,7 @@ pub(super) fn known_length(body: Body) -> (Body, Option<u64>) {
     (body.into(), length)
 }
 
-fn announced(headers: &HeaderMap) -> Option<u64> {
+pub(super) fn announced(headers: &HeaderMap) -> Option<u64> {
     headers
         .get(header::CONTENT_LENGTH)?
         .to_str()
@@ -135,8 +135,15 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
         .ok()
 }
 
+/// Not packed: music and pictures are already, and what comes would not be what is counted.
+pub(super) fn is_plain(headers: &HeaderMap) -> bool {
+    let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let mut encodings = encodings.map(|encoding| encoding.as_bytes().trim_ascii());
+    encodings.all(|encoding| encoding.eq_ignore_ascii_case(b"identity"))
+}
+
 /// hyper reports both a client that went away and one that breaks the protocol as a failed read.
-fn broken(error: &io::Error) -> BodyError {
+pub(super) fn broken(error: &io::Error) -> BodyError {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
         let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);

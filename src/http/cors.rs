@@ -11,7 +11,7 @@ use url::Url;
 
 use super::headers::vary;
 
-const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, OPTIONS");
 
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
     "Accept, Authorization, Content-Type, X-CSRF-Token, Apollo-Require-Preflight, GraphQL-Require-Preflight, \
@@ -23,7 +23,7 @@ const ANSWER_HEADERS: HeaderValue = HeaderValue::from_static(
     "X-Correlation-ID, RateLimit, RateLimit-Policy, Retry-After, Idempotency-Replayed",
 );
 
-/// Beside those, on what is sent in parts: else a page could not tell which one it has.
+/// Beside those, on what comes or goes in parts: else a page could not tell which one it has.
 const PARTS_HEADERS: HeaderValue = HeaderValue::from_static("Accept-Ranges, Content-Range, ETag");
 
 /// Two hours; the longest that Chromium keeps a preflight's answer.
@@ -97,7 +97,7 @@ impl Cors {
                 HeaderValue::from_static("true"),
             );
             answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, ANSWER_HEADERS);
-            if answer.contains_key(header::ACCEPT_RANGES) {
+            if answer.contains_key(header::ACCEPT_RANGES) || answer.contains_key(header::ETAG) {
                 answer.append(header::ACCESS_CONTROL_EXPOSE_HEADERS, PARTS_HEADERS);
             }
         }

@@ -3,28 +3,30 @@
 use std::sync::Arc;
 
 use async_graphql::Variables;
-use bytes::Bytes;
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
 use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, Request as HttpRequest, Response};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::asked::{self, Asked, BODY_LIMIT};
 use super::body::{self, BodyError, BodyLimits};
 use super::cookies::{self, SetCookie};
 use super::correlation::CorrelationId;
 use super::cors::Cors;
 use super::headers::vary;
 use super::media_type::{self, Accepted};
+use super::multipart::{self, Coming, NotBegun};
+use super::origin::is_foreign;
 use super::people::{self, Shown};
-use super::values::{self, MOST_VALUES};
+use super::socket::{self, SocketLimits, Sockets};
 use super::{Standing, pages};
-use crate::accounts::{Accounts, Actor};
+use crate::accounts::{Accounts, Actor, Client};
 use crate::graphql::{
-    Answer, Api, ApiError, Budget, Caller, CookieChange, Object, Reply, Request, STALE_TOKEN,
+    Answer, Api, ApiError, Budget, Caller, CookieChange, Object, Reply, Request, STALE_TOKEN, Told,
 };
 use crate::idempotency;
-
-/// Bodies without files.
-const BODY_LIMIT: usize = 1_000_000;
 
 /// Headers of which a multipart request needs one: a form on another site can't set them.
 const PREFLIGHTED: [&str; 4] = [
@@ -44,13 +46,39 @@ pub struct GraphQl {
     accounts: Arc<Accounts>,
     cors: Cors,
     standing: Arc<Standing>,
+    sockets: Arc<Sockets>,
     console: pages::Page,
 }
 
-/// What a request asked for, before it is known whether it may.
-struct Asked {
-    requests: Vec<Request>,
-    is_batch: bool,
+/// The service, as sockets ask it.
+struct Live {
+    api: Arc<Api>,
+    accounts: Arc<Accounts>,
+}
+
+#[async_trait]
+impl socket::Service for Live {
+    async fn count(&self, caller: &Caller) -> Result<(), ApiError> {
+        self.api.count(caller).await
+    }
+
+    async fn authenticate(
+        &self,
+        token: &SecretString,
+        caller: &Caller,
+    ) -> Result<Option<Actor>, ApiError> {
+        let address = caller.client.address;
+        let token = token.expose_secret();
+        Ok(self.accounts.authenticate(token, address).await?)
+    }
+
+    async fn renewed(&self, actor: &Actor) -> Result<Option<Actor>, ApiError> {
+        Ok(self.accounts.renewed(actor).await?)
+    }
+
+    fn subscribe(&self, request: Request, caller: Caller) -> BoxStream<'static, Told> {
+        self.api.clone().subscribe(request, caller)
+    }
 }
 
 impl GraphQl {
@@ -60,7 +88,23 @@ impl GraphQl {
         cors: Cors,
         standing: Arc<Standing>,
     ) -> Self {
+        let app = accounts.app();
+        let limits = SocketLimits::default();
+        let scaled = |limit: Option<usize>| {
+            let limit = app.scaled(limit? as u64)?;
+            usize::try_from(limit).ok()
+        };
+        let limits = SocketLimits {
+            an_account: scaled(limits.an_account),
+            an_address: scaled(limits.an_address),
+            ..limits
+        };
+        let live = Arc::new(Live {
+            api: api.clone(),
+            accounts: accounts.clone(),
+        });
         Self {
+            sockets: Sockets::new(live, limits, app.metrics.clone()),
             api,
             accounts,
             cors,
@@ -71,13 +115,8 @@ impl GraphQl {
 
     async fn serve(&self, mut request: HttpRequest) -> Response {
         let by_get = request.method() == Method::GET;
-        if by_get && is_websocket(request.headers()) {
-            return transport(
-                &ApiError::BadRequest(
-                    "There are no subscriptions to be had over WebSocket yet.".into(),
-                ),
-                StatusCode::BAD_REQUEST,
-            );
+        if by_get && socket::is_asked_for(request.headers()) {
+            return self.open_socket(&mut request);
         }
         if request.headers().contains_key(header::AUTHORIZATION) && !self.standing.is_migrated() {
             let error = not_migrated();
@@ -103,7 +142,9 @@ impl GraphQl {
             );
         };
         let asked = match by_get {
-            true => from_query(request.uri().query().unwrap_or_default()),
+            true => {
+                from_query(request.uri().query().unwrap_or_default()).map(|asked| (asked, None))
+            }
             false => match from_body(&mut request).await {
                 Ok(Err(_)) | Err(_) if caller.has_stale_token => {
                     return self.refuse_stale(&caller).await;
@@ -112,7 +153,7 @@ impl GraphQl {
                 Err(response) => return *response,
             },
         };
-        let Asked { requests, is_batch } = match asked {
+        let (Asked { requests, is_batch }, coming) = match asked {
             Ok(asked) => asked,
             Err(error) => {
                 let (error, budget) = self.api.refusal(error, &caller).await;
@@ -129,7 +170,14 @@ impl GraphQl {
         }
         let is_personal = caller.actor.account_id().is_some();
         let has_stale_token = caller.has_stale_token;
-        let mut reply = self.api.run(requests, caller).await;
+        let running = self.api.run(requests, caller);
+        let mut reply = match coming {
+            Some(coming) => {
+                let metrics = &self.accounts.app().metrics;
+                coming.feed(metrics, running).await
+            }
+            None => running.await,
+        };
         if has_stale_token && was_unauthenticated(&reply) {
             return unauthenticated();
         }
@@ -147,6 +195,21 @@ impl GraphQl {
                 .insert(header::CACHE_CONTROL, no_store);
         }
         response
+    }
+
+    /// Whose socket it is to be says its first message; neither a header nor a cookie counts.
+    fn open_socket(&self, request: &mut HttpRequest) -> Response {
+        if !self.standing.is_migrated() {
+            let error = not_migrated();
+            return transport(&error, error.status());
+        }
+        let is_foreign = is_foreign(&self.cors, request.headers());
+        let client = people::client(request, &self.cors);
+        let caller = caller_of(request, client, Actor::Anonymous);
+        match self.sockets.open(request, caller, is_foreign) {
+            Ok(response) => response,
+            Err(response) => *response,
+        }
     }
 
     /// That counts too: somebody could ask for it without end.
@@ -172,22 +235,8 @@ impl GraphQl {
             Shown::Actor(actor) => (actor, false),
             Shown::Stale => (Actor::Anonymous, true),
         };
-        let text = |name: &str| {
-            headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned)
-        };
-        let correlation_id = request.extensions().get::<CorrelationId>();
         Ok(Caller {
-            actor,
             has_stale_token,
-            client,
-            correlation_id: correlation_id
-                .map(|id| id.as_str().to_owned())
-                .unwrap_or_default(),
-            client_name: text("apollographql-client-name"),
-            client_version: text("apollographql-client-version"),
             only_queries,
             idempotency_key: idempotency::Key::read(
                 headers
@@ -195,7 +244,29 @@ impl GraphQl {
                     .iter()
                     .map(HeaderValue::as_bytes),
             ),
+            ..caller_of(request, client, actor)
         })
+    }
+}
+
+/// Who sends a request, apart from what it is to do.
+fn caller_of(request: &HttpRequest, client: Client, actor: Actor) -> Caller {
+    let text = |name: &str| {
+        let value = request.headers().get(name)?;
+        value.to_str().ok().map(str::to_owned)
+    };
+    let correlation_id = request.extensions().get::<CorrelationId>();
+    Caller {
+        actor,
+        has_stale_token: false,
+        client,
+        correlation_id: correlation_id
+            .map(|id| id.as_str().to_owned())
+            .unwrap_or_default(),
+        client_name: text("apollographql-client-name"),
+        client_version: text("apollographql-client-version"),
+        only_queries: false,
+        idempotency_key: None,
     }
 }
 
@@ -261,12 +332,6 @@ fn wants_page(request: &HttpRequest) -> bool {
     !has_query && media_type::prefers_html(request.headers())
 }
 
-fn is_websocket(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::UPGRADE)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
-}
-
 fn from_query(query: &str) -> Result<Asked, ApiError> {
     #[derive(Default)]
     struct Parameters {
@@ -298,6 +363,7 @@ fn from_query(query: &str) -> Result<Asked, ApiError> {
             extensions: json_parameter("extensions", parameters.extensions)?
                 .map(|Object(extensions)| extensions),
             document_id: None,
+            files: None,
         }],
         is_batch: false,
     })
@@ -315,57 +381,38 @@ fn json_parameter<T: for<'de> Deserialize<'de>>(
     })
 }
 
-/// The operations in a body; or, where there is no body to read them from, the answer.
-async fn from_body(request: &mut HttpRequest) -> Result<Result<Asked, ApiError>, Box<Response>> {
+/// The operations in a body, and the files behind them if it has some; or, where there is no body to read them from, the
+/// answer.
+async fn from_body(
+    request: &mut HttpRequest,
+) -> Result<Result<(Asked, Option<Coming>), ApiError>, Box<Response>> {
     match media_type::of_body(request.headers()) {
-        Some(media_type::BodyType::Json) => {}
+        Some(media_type::BodyType::Json) => {
+            match body::read(request, BodyLimits::of_bytes(BODY_LIMIT)).await {
+                Ok(bytes) => Ok(asked::parse(&bytes).map(|asked| (asked, None))),
+                Err(error) => Err(Box::new(refused_body(&error))),
+            }
+        }
         Some(media_type::BodyType::Multipart) if !is_preflighted(request.headers()) => {
             let error = ApiError::Csrf(
                 "A multipart request needs one of the headers Apollo-Require-Preflight, GraphQL-Require-Preflight, \
                  X-Apollo-Operation-Name and X-CSRF-Token.",
             );
-            return Err(Box::new(transport(&error, error.status())));
+            Err(Box::new(transport(&error, error.status())))
         }
-        Some(media_type::BodyType::Multipart) => {
-            return Err(Box::new(unsupported(
-                "No operation takes files yet; send application/json.",
-            )));
-        }
-        None => {
-            return Err(Box::new(unsupported(
-                "Content-Type: application/json is expected.",
-            )));
-        }
+        Some(media_type::BodyType::Multipart) => match multipart::begin(request).await {
+            Ok((asked, coming)) => Ok(Ok((asked, Some(coming)))),
+            Err(NotBegun::Refused(error)) => Ok(Err(error)),
+            Err(NotBegun::Body(error)) => Err(Box::new(refused_body(&error))),
+        },
+        None => Err(Box::new(unsupported(
+            "Content-Type: application/json is expected, or multipart/form-data where there are files.",
+        ))),
     }
-    let bytes = match body::read(request, BodyLimits::of_bytes(BODY_LIMIT)).await {
-        Ok(bytes) => bytes,
-        Err(error) => return Err(Box::new(refused_body(&error))),
-    };
-    Ok(parse(&bytes))
 }
 
 fn is_preflighted(headers: &HeaderMap) -> bool {
     PREFLIGHTED.iter().any(|name| headers.contains_key(*name))
-}
-
-fn parse(bytes: &Bytes) -> Result<Asked, ApiError> {
-    let wrong = |error: serde_json::Error| {
-        ApiError::BadRequest(format!(
-            "The body is not a GraphQL request in JSON, such as {{\"query\": \"{{ __typename }}\"}}: {error}."
-        ))
-    };
-    if !values::are_few(bytes) {
-        return Err(ApiError::TooComplex(format!(
-            "The body holds more than {MOST_VALUES} values; variables and batches as large as that are not taken."
-        )));
-    }
-    let is_batch = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-    let objects: Vec<Object<Request>> = match is_batch {
-        true => serde_json::from_slice(bytes).map_err(wrong)?,
-        false => vec![serde_json::from_slice(bytes).map_err(wrong)?],
-    };
-    let requests = objects.into_iter().map(|Object(request)| request).collect();
-    Ok(Asked { requests, is_batch })
 }
 
 fn respond(reply: &Reply, is_batch: bool, accepted: Accepted) -> Response {
@@ -467,7 +514,7 @@ fn unsupported(message: &str) -> Response {
         &ApiError::BadRequest(message.into()),
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
     );
-    let accept = HeaderValue::from_static("application/json");
+    let accept = HeaderValue::from_static("application/json, multipart/form-data");
     response.headers_mut().insert(header::ACCEPT, accept);
     response
 }

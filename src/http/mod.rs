@@ -1,5 +1,6 @@
 //! The request's shell: who is it, is it allowed in, how large, how long. Then the routes.
 
+mod asked;
 pub mod body;
 pub mod client_address;
 pub mod compression;
@@ -15,12 +16,15 @@ mod keys;
 mod media;
 mod media_type;
 mod methods;
+mod multipart;
 mod origin;
+mod paced;
 mod pages;
 mod people;
 pub mod refusal;
 pub mod server;
 pub mod shell;
+mod socket;
 mod token;
 mod values;
 pub mod visitor;
@@ -28,7 +32,7 @@ pub mod visitor;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use poem::http::{HeaderMap, header};
+use poem::http::{HeaderMap, Method, header};
 use poem::{Endpoint, Response, Route};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -41,7 +45,7 @@ use self::export::Export;
 use self::graphql::GraphQl;
 use self::health::{Ready, live};
 use self::keys::WellKnownKeys;
-use self::media::Media;
+use self::media::{Media, Parts};
 use self::methods::Methods;
 use self::pages::links;
 use self::pages::mail::MailPages;
@@ -144,6 +148,10 @@ pub fn endpoint(
     if let Some(media) = Media::of(app) {
         routes = routes.at(media::ROUTE, Methods::new().get(media));
     }
+    if let Some(parts) = Parts::of(app) {
+        let parts = Methods::new().on(Method::PUT, parts);
+        routes = routes.at(media::PARTS_ROUTE, parts);
+    }
     let metrics = app.metrics.clone();
     Ok(shell::wrap(
         routes,
@@ -157,7 +165,7 @@ pub fn endpoint(
                     .into_iter()
                     .chain(links::ROUTES)
                     .chain(pages::mail::ROUTES)
-                    .chain([media::ROUTE])
+                    .chain([media::ROUTE, media::PARTS_ROUTE])
                     .find(|route| facts.route.as_deref() == Some(*route));
                 let status = facts.status.map_or(499, |status| status.as_u16());
                 metrics.http_request(

@@ -163,6 +163,8 @@ impl<E: Endpoint> Wrapped<E> {
         }
         if method == Method::HEAD {
             request.set_method(Method::GET);
+            // What a GET would become can't be told by headers.
+            request.headers_mut().remove(header::UPGRADE);
             request.set_data(HeadOnly);
         }
 

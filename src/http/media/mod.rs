@@ -5,6 +5,7 @@
 
 mod body;
 mod conditions;
+mod parts;
 mod range;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use poem::{Body, Endpoint, Request, Response};
 
 use self::body::Sized;
 use self::conditions::{Verdict, Version};
+pub use self::parts::{Parts, ROUTE as PARTS_ROUTE};
 use self::range::{Asked, asked};
 use super::correlation::CorrelationId;
 use super::refusal::{internal, refusal};
@@ -62,6 +64,9 @@ impl Media {
         };
         if let Some(mut response) = plain {
             self.describe(&mut response, admission, &version);
+            if response.status() == StatusCode::PRECONDITION_FAILED {
+                forget(&mut response);
+            }
             return response;
         }
 
@@ -80,6 +85,7 @@ impl Media {
                     "The file ends before the part that was asked for.",
                 );
                 self.describe(&mut response, admission, &version);
+                forget(&mut response);
                 set(
                     &mut response,
                     header::CONTENT_RANGE,
@@ -177,6 +183,11 @@ impl Endpoint for Media {
             }
         })
     }
+}
+
+/// It stands for this request alone, and not for its address.
+fn forget(response: &mut Response) {
+    set(response, header::CACHE_CONTROL, "no-store");
 }
 
 /// What can't stand in a header is left out; nothing that comes here can't.

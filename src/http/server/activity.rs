@@ -51,6 +51,8 @@ struct State {
     last_byte: Instant,
     /// Of HTTP/1, where each request's body stands in the way of the next request.
     request_body: RequestBody,
+    /// The client reads its answer only once it has sent all of its request.
+    reads_last: bool,
     /// Of HTTP/2, where the answers of one connection wait for room each for itself.
     answers: Vec<Answer>,
     answers_begun: u64,
@@ -138,6 +140,7 @@ impl Activity {
             header_since: None,
             last_byte: now,
             request_body: RequestBody::Read,
+            reads_last: false,
             answers: Vec::new(),
             answers_begun: 0,
             answer_moved: now,
@@ -208,6 +211,14 @@ impl Activity {
         let state = self.state();
         let in_header = !state.http2 && state.header_since.is_some();
         in_header || !matches!(state.request_body, RequestBody::Read)
+    }
+
+    pub fn set_reads_last(&self) {
+        self.state().reads_last = true;
+    }
+
+    pub fn reads_last(&self) -> bool {
+        self.state().reads_last
     }
 
     pub fn read(&self) {

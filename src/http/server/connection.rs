@@ -31,6 +31,7 @@ use super::{
     activity::{Activity, Then},
     answer::Counted,
     received::{Received, read_up},
+    upgrade::Next,
     wire::Wire,
 };
 
@@ -38,6 +39,10 @@ use super::{
 const HTTP1_BUFFER: usize = 32 * 1024;
 const HTTP1_HEADERS: usize = 100;
 const HTTP2_HEADER_BYTES: u32 = 16 * 1024;
+/// What a client may send of one body before somebody reads it, and of all bodies of its connection: one that is not read
+/// at the moment, such as a file that waits for the storage, leaves room for the others.
+const HTTP2_BODY_WINDOW: u32 = 256 * 1024;
+const HTTP2_WINDOW: u32 = 16 * HTTP2_BODY_WINDOW;
 const HTTP2_STREAMS: u32 = 100;
 /// A peer that vanished without a word is found by these; TCP alone would not miss it for hours.
 const HTTP2_PING_EVERY: Duration = Duration::from_secs(20);
@@ -72,6 +77,8 @@ where
             .max_pending_accept_reset_streams(HTTP2_RESETS)
             .max_local_error_reset_streams(HTTP2_ERRORS)
             .max_header_list_size(HTTP2_HEADER_BYTES)
+            .initial_stream_window_size(HTTP2_BODY_WINDOW)
+            .initial_connection_window_size(HTTP2_WINDOW)
             .keep_alive_interval(HTTP2_PING_EVERY)
             .keep_alive_timeout(HTTP2_PONG_WITHIN);
         Self {
@@ -102,8 +109,11 @@ where
         let activity = Activity::new();
         let wire = Wire::new(stream, Arc::clone(&activity), &self.limits, place);
 
+        let next = Next::default();
+
         let service = service_fn(|request: Request<Incoming>| {
-            let (head, body) = request.into_parts();
+            let (mut head, body) = request.into_parts();
+            head.extensions.insert(next.clone());
             let is_stream = head.version == Version::HTTP_2;
             let is_read = body.is_end_stream();
             let in_flight = match is_stream {
@@ -119,19 +129,24 @@ where
             async move {
                 let version = head.version;
                 let asks_first = head.headers.contains_key(header::EXPECT);
+                let is_of_page = head.headers.contains_key(header::ORIGIN);
                 let head = RequestParts::from((head, local, remote, Scheme::HTTP));
                 let request = poem::Request::from_parts(head, body);
                 let mut response: Response<_> = endpoint.get_response(request).await.into();
                 // Streams of HTTP/2 don't stand in each other's way.
                 if !is_read && !is_stream && !read_up(in_flight.activity(), asks_first).await {
+                    // Of a connection that breaks while they send, browsers show the errors of HTTP and nothing else.
+                    if is_of_page && response.status().is_success() {
+                        in_flight.activity().set_reads_last();
+                    }
                     say_that_it_closes(&mut response, version);
                 }
                 Ok::<_, Infallible>(response.map(|body| Counted::new(body, in_flight)))
             }
         });
-        let mut connection = pin!(
+        let mut connection = Box::pin(
             self.protocols
-                .serve_connection_with_upgrades(TokioIo::new(wire), service)
+                .serve_connection_with_upgrades(TokioIo::new(wire), service),
         );
         let mut stopped = pin!(self.stop.cancelled());
         let mut alarm = pin!(sleep_until(Instant::now() + self.limits.header));
@@ -176,6 +191,11 @@ where
             }
         })
         .await;
+        // One that ended before its answer was out would else be waited for by what it was to become.
+        drop(connection);
+        if let Some(then) = next.take() {
+            then(self.stop.clone()).await;
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod activity;
 mod answer;
 mod connection;
 mod received;
+mod upgrade;
 mod wire;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -20,6 +21,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub use self::upgrade::Upgrade;
 use crate::telemetry::Metrics;
 
 /// How long the loop rests when the system has no room for another connection (no file descriptors, no memory):
@@ -66,8 +68,8 @@ pub struct ServeReport {
 
 /// Serves `endpoint` on `listener` until `stop` is cancelled and every connection has ended or been cut.
 ///
-/// A connection that became a WebSocket no longer belongs to the loop: it counts among the open ones, but stopping does
-/// not wait for it. Whoever runs it watches the same token.
+/// A connection that became a WebSocket belongs to the loop still. Whoever runs it watches the same token, and is given the
+/// same time.
 pub async fn serve<E>(
     listener: TcpListener,
     endpoint: E,

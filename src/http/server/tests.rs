@@ -179,6 +179,24 @@ fn routes(given_up: Arc<AtomicBool>) -> Route {
             }),
         )
         .at(
+            "/unread",
+            make(|mut request: Request| async move {
+                let body = request.take_body();
+                std::future::pending::<()>().await;
+                drop(body);
+            }),
+        )
+        .at(
+            "/upgrade-late",
+            make(|mut request: Request| async move {
+                Upgrade::of(&mut request)
+                    .unwrap()
+                    .then(|upgraded, _| async move { drop(upgraded) });
+                sleep(Duration::from_millis(300)).await;
+                StatusCode::SWITCHING_PROTOCOLS
+            }),
+        )
+        .at(
             "/upgrade",
             make(|request: Request| async move {
                 let upgraded = request.take_upgrade().unwrap();
@@ -618,4 +636,24 @@ async fn an_upgraded_connection_keeps_its_place_but_stops_nothing() {
     assert!(took < AT_ONCE, "{took:?}");
     client.write_all(b"pong").await.unwrap();
     until(&mut client, "pong").await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_lost_before_it_is_upgraded_ends() {
+    let server = Running::with(short()).await;
+    let mut client = server.connect().await;
+    client
+        .write_all(
+            b"GET /upgrade-late HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n",
+        )
+        .await
+        .unwrap();
+    sleep(Duration::from_millis(100)).await;
+    // A reset, so that nothing can be written any more.
+    client.set_zero_linger().unwrap();
+    drop(client);
+    sleep(Duration::from_millis(400)).await;
+    let (report, took) = server.stopped().await;
+    assert_eq!(report, ServeReport { cut: 0 });
+    assert!(took < AT_ONCE, "{took:?}");
 }

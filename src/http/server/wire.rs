@@ -22,6 +22,9 @@ use super::{ServerLimits, activity::Activity};
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_AT_MOST: Duration = Duration::from_secs(5);
 const LINGER_BYTES: usize = 16 << 20;
+/// A browser reads an answer that refuses nothing only behind its last byte; what a page sends is heard out for so long,
+/// which is less than a connection may be idle.
+const LINGER_FOR_PAGES: Duration = Duration::from_secs(60);
 
 /// The socket. It keeps the connection's place among the open ones, also where it lives on as a WebSocket.
 pub(super) struct Wire {
@@ -38,25 +41,31 @@ pub(super) struct Wire {
 struct Lingering {
     until: Pin<Box<Sleep>>,
     at_most: Instant,
-    thrown_away: usize,
+    /// How much more is thrown away.
+    left: usize,
 }
 
 impl Lingering {
-    fn begin() -> Self {
+    fn begin(reads_last: bool) -> Self {
         let now = Instant::now();
+        let (at_most, left) = match reads_last {
+            true => (LINGER_FOR_PAGES, usize::MAX),
+            false => (LINGER_AT_MOST, LINGER_BYTES),
+        };
         Self {
             until: Box::pin(sleep_until(now + LINGER)),
-            at_most: now + LINGER_AT_MOST,
-            thrown_away: 0,
+            at_most: now + at_most,
+            left,
         }
     }
 
     /// So much more has come. Whether there is patience for more.
     fn throws_away(&mut self, bytes: usize) -> bool {
-        self.thrown_away += bytes;
         let until = self.at_most.min(Instant::now() + LINGER);
         self.until.as_mut().reset(until);
-        self.thrown_away <= LINGER_BYTES
+        let left = self.left.checked_sub(bytes);
+        self.left = left.unwrap_or(0);
+        left.is_some() && Instant::now() < self.at_most
     }
 }
 
@@ -105,11 +114,14 @@ impl Wire {
     /// while, or until the client closes in turn.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut scratch = [0; 16 * 1024];
+        let reads_last = self.activity.reads_last();
         loop {
             let mut buffer = ReadBuf::new(&mut scratch);
             match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
-                    let lingering = self.lingering.get_or_insert_with(Lingering::begin);
+                    let lingering = self
+                        .lingering
+                        .get_or_insert_with(|| Lingering::begin(reads_last));
                     if !lingering.throws_away(buffer.filled().len()) {
                         return Poll::Ready(());
                     }
@@ -196,7 +208,7 @@ impl AsyncWrite for Wire {
         if self.lingering.is_none() {
             ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
             if self.activity.may_be_sent_more() {
-                self.lingering = Some(Lingering::begin());
+                self.lingering = Some(Lingering::begin(self.activity.reads_last()));
             }
         }
         ready!(self.poll_linger(cx));

@@ -87,6 +87,12 @@ async fn met(server: &Running) -> TcpStream {
     }
 }
 
+/// As programs have it, all requests on one connection.
+fn client() -> reqwest::Client {
+    let client = reqwest::Client::builder().no_proxy();
+    client.http2_prior_knowledge().build().unwrap()
+}
+
 #[tokio::test]
 async fn is_served_by_prior_knowledge() {
     met(&Running::with(short()).await).await;
@@ -241,6 +247,39 @@ async fn a_large_answer_ends_as_soon_as_it_is_taken() {
     }
     assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
     server.given_up().await;
+}
+
+/// Each body has room of its own, so that those which nobody reads at the moment leave some to the others.
+#[tokio::test]
+async fn bodies_that_are_not_read_hold_up_no_other() {
+    let server = Running::with(ServerLimits::default()).await;
+    let client = client();
+    let url = |path: &str| format!("http://{}{path}", server.address);
+    let sent = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let mut unread = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let sent = Arc::clone(&sent);
+        let pieces = stream::repeat_with(move || {
+            sent.fetch_add(16 << 10, Ordering::SeqCst);
+            Ok::<_, io::Error>(vec![0; 16 << 10])
+        });
+        let body = reqwest::Body::wrap_stream(pieces);
+        unread.spawn(client.post(url("/unread")).body(body).send());
+    }
+    // Until they have sent what they may.
+    let mut before = 0;
+    loop {
+        sleep(Duration::from_millis(200)).await;
+        let sent = sent.load(Ordering::SeqCst);
+        if sent > 0 && sent == before {
+            break;
+        }
+        before = sent;
+    }
+    let body = vec![b'x'; BODY_LIMIT];
+    let answer = timeout(AT_ONCE, client.post(url("/body")).body(body).send());
+    let answer = answer.await.expect("an answer").unwrap();
+    assert_eq!(answer.text().await.unwrap(), "65536 bytes");
 }
 
 #[tokio::test]

@@ -116,6 +116,34 @@ async fn who_sends_on_and_on_is_not_heard_for_ever() {
     }
 }
 
+/// More than is heard out of others, and more than the system holds on both sides.
+#[tokio::test]
+async fn a_page_sends_all_before_it_reads_an_answer_that_refuses_nothing() {
+    const SENT: usize = 64 << 20;
+    let server = Running::with(ServerLimits::default()).await;
+    let sends = async |line: &str| {
+        let mut client = server.connect().await;
+        client.write_all(head(line, SENT).as_bytes()).await?;
+        client.write_all(&vec![b'a'; SENT]).await?;
+        Ok::<_, io::Error>(to_end(&mut client).await)
+    };
+    let page = "Origin: http://localhost\r\n";
+    let answer = sends(&format!("POST /sleep/0 HTTP/1.1\r\n{page}")).await;
+    let answer = answer.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(
+        answer.contains(CLOSES) && answer.ends_with("slept"),
+        "{answer}"
+    );
+    // Who reads while it sends has read by then; and of an error browsers read what came.
+    for line in [
+        "POST /sleep/0 HTTP/1.1\r\n".to_owned(),
+        format!("POST /nowhere HTTP/1.1\r\n{page}"),
+    ] {
+        sends(&line).await.unwrap_err();
+    }
+}
+
 #[tokio::test]
 async fn hearing_a_client_out_does_not_hold_up_a_stop() {
     let server = Running::with(ServerLimits::default()).await;
