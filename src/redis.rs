@@ -1,6 +1,8 @@
-//! The one connection to Redis, shared by limits and cache: how long it is waited for, whether it is up, and
+//! The one connection to Redis, shared by limits, cache and events: how long it is waited for, whether it is up, and
 //! how many instances share it. What must stay true: a request loses at most [`COMMAND_TIMEOUT`] to a Redis
-//! that dies under it, and nothing to one that is known to be away.
+//! that dies under it, and nothing to one that is known to be away. Beside it stand those that only listen.
+
+mod listener;
 
 use std::{
     fmt::Display,
@@ -25,6 +27,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use listener::{Heard, Listener};
 
 /// The longest that one command may hold up a request.
 pub const COMMAND_TIMEOUT: Duration = Duration::from_millis(250);
@@ -121,6 +125,7 @@ impl Script {
 
 /// The connection. It comes and goes by itself; dropping this ends it.
 pub struct Redis {
+    url: SecretString,
     line: Arc<Line>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -133,8 +138,9 @@ impl Redis {
         url: &SecretString,
         instance: impl Into<String>,
     ) -> Result<Self, RedisError> {
-        let client = client(url.expose_secret())?;
+        let client = client(url.expose_secret())?.build().map_err(refused)?;
         let redis = Self {
+            url: url.clone(),
             line: Arc::new(Line {
                 commands: client.with_options(&Options {
                     fail_fast: true,
@@ -201,6 +207,17 @@ impl Redis {
         })
     }
 
+    /// A connection of its own that hears what is published on a channel.
+    pub fn listener(&self, channel: String) -> Result<Listener, RedisError> {
+        let client = client(self.url.expose_secret())?
+            .with_performance_config(|performance| {
+                performance.broadcast_channel_capacity = listener::WAITING;
+            })
+            .build()
+            .map_err(refused)?;
+        Ok(Listener::new(client, channel))
+    }
+
     /// Leaves the count of instances and closes the connection.
     pub async fn quit(&self) {
         self.stop.cancel();
@@ -247,7 +264,7 @@ impl Line {
     fn falls(&self, error: &dyn Display) {
         if self.becomes(Standing::Away) {
             self.fell.notify_one();
-            tracing::warn!(%error, "Redis is away; until it returns limits are shared out and nothing is cached");
+            tracing::warn!(%error, "Redis is away; until it returns limits are shared out, nothing is cached and events stay in their instance");
         }
     }
 
@@ -359,10 +376,11 @@ fn speaks_of_the_connection(error: &fred::error::Error) -> bool {
     )
 }
 
-fn client(url: &str) -> Result<Client, RedisError> {
+fn client(url: &str) -> Result<Builder, RedisError> {
+    let mut builder = Builder::from_config(config(url)?);
     // A bounded command queue (`max_command_buffer_len`) is left alone: fred's order to reconnect goes through the
     // same queue, and one that is full then ends the client for good. Failing fast and the time-out bound it.
-    Builder::from_config(config(url)?)
+    builder
         .with_performance_config(|performance| {
             performance.default_command_timeout = COMMAND_TIMEOUT;
         })
@@ -376,9 +394,12 @@ fn client(url: &str) -> Result<Client, RedisError> {
                 interval: SILENCE / 3,
             };
         })
-        .set_policy(reconnects())
-        .build()
-        .map_err(|error| RedisError::Address(error.to_string()))
+        .set_policy(reconnects());
+    Ok(builder)
+}
+
+fn refused(error: fred::error::Error) -> RedisError {
+    RedisError::Address(error.to_string())
 }
 
 /// For ever, 50 ms doubling up to 5 s. fred caps after it adds the jitter, so that at the cap there is none; what
@@ -390,7 +411,6 @@ fn reconnects() -> ReconnectPolicy {
 }
 
 fn config(url: &str) -> Result<Config, RedisError> {
-    let refused = |error: fred::error::Error| RedisError::Address(error.to_string());
     if !url.starts_with("redis") && !url.starts_with("valkey") {
         return Err(RedisError::Address(
             "it begins with redis:// or rediss://".to_owned(),
@@ -510,6 +530,23 @@ pub(crate) mod testing {
                 child.kill().unwrap();
                 child.wait().unwrap();
             }
+        }
+
+        /// A command in its own words, by a connection of its own.
+        pub fn tell(&self, command: &str) {
+            use std::io::{Read, Write};
+            let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+            stream
+                .write_all(format!("{command}\r\n").as_bytes())
+                .unwrap();
+            let mut answer = [0; 64];
+            assert!(stream.read(&mut answer).unwrap() > 0);
+            assert_ne!(
+                answer[0],
+                b'-',
+                "{command}: {}",
+                String::from_utf8_lossy(&answer)
+            );
         }
 
         /// STOP leaves its connections open and silent, CONT wakes it.

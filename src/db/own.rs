@@ -233,7 +233,7 @@ impl Tx<'_> {
         if let Some(witness) = witness()
             && self.execute(&witness).await? == 0
         {
-            self.rollback().await?;
+            self.rollback().await;
             return Err(Error::Overtaken);
         }
         self.call("commit").await?;
@@ -251,11 +251,15 @@ impl Tx<'_> {
         self.announces[topic as usize] = true;
     }
 
-    /// Takes it back, and gives the connection to the next.
-    pub async fn rollback(mut self) -> Result<(), Error> {
-        self.call("rollback").await?;
-        self.own.in_use = false;
-        Ok(())
+    /// Takes it back, and gives the connection to the next. Where nobody can say so it goes with its connection, which is
+    /// closed; whoever has something to tell of why it is taken back tells that.
+    pub async fn rollback(mut self) {
+        match self.call("rollback").await {
+            Ok(()) => self.own.in_use = false,
+            Err(error) => {
+                tracing::warn!(%error, "a transaction could not be taken back, and goes with its connection");
+            }
+        }
     }
 
     async fn call(&mut self, text: &str) -> Result<(), Error> {

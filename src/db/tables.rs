@@ -20,6 +20,7 @@ diesel::table! {
         updated_at -> Timestamptz,
         account_id -> Nullable<Uuid>,
         is_shown -> Bool,
+        image_id -> Nullable<Uuid>,
     }
 }
 
@@ -32,6 +33,7 @@ diesel::table! {
         released_on -> Nullable<Date>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        cover_id -> Nullable<Uuid>,
     }
 }
 
@@ -50,6 +52,104 @@ diesel::table! {
         duration_ms -> Nullable<Integer>,
         play_count -> BigInt,
         published_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        cover_id -> Nullable<Uuid>,
+        audio_id -> Nullable<Uuid>,
+        artist_is_shown -> Bool,
+    }
+}
+
+diesel::table! {
+    audios (id) {
+        id -> Uuid,
+        account_id -> Nullable<Uuid>,
+        content_type -> Text,
+        byte_size -> BigInt,
+        sha256 -> Bytea,
+        received_at -> Timestamptz,
+        scanned_at -> Nullable<Timestamptz>,
+        measured_at -> Nullable<Timestamptz>,
+        codec -> Nullable<Text>,
+        duration_ms -> Nullable<Integer>,
+        sample_rate_hz -> Nullable<Integer>,
+        channels -> Nullable<Integer>,
+        bitrate_kbps -> Nullable<Integer>,
+        loudness_lufs -> Nullable<Double>,
+        true_peak_dbtp -> Nullable<Double>,
+        peaks -> Nullable<Bytea>,
+        checked_at -> Nullable<Timestamptz>,
+        damaged_at -> Nullable<Timestamptz>,
+        check_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    direct_uploads (id) {
+        id -> Uuid,
+        account_id -> Nullable<Uuid>,
+        status -> Text,
+        handle -> Text,
+        byte_size -> BigInt,
+        part_size -> BigInt,
+        sha256 -> Nullable<Bytea>,
+        failure -> Nullable<Text>,
+        claimed_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    images (id) {
+        id -> Uuid,
+        account_id -> Nullable<Uuid>,
+        content_type -> Text,
+        byte_size -> BigInt,
+        sha256 -> Bytea,
+        width -> Integer,
+        height -> Integer,
+        thumb_hash -> Bytea,
+        received_at -> Timestamptz,
+        checked_at -> Nullable<Timestamptz>,
+        damaged_at -> Nullable<Timestamptz>,
+        check_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    files_owner (is_only) {
+        id -> Uuid,
+        turn -> BigInt,
+        created_at -> Timestamptz,
+        is_only -> Bool,
+    }
+}
+
+diesel::table! {
+    gone_files (kind, id) {
+        kind -> Text,
+        id -> Uuid,
+        gone_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    submissions (id) {
+        id -> Uuid,
+        track_id -> Nullable<Uuid>,
+        artist_id -> Uuid,
+        submitted_by -> Nullable<Uuid>,
+        status -> Text,
+        audio_id -> Nullable<Uuid>,
+        new_title -> Nullable<Text>,
+        new_sort_title -> Nullable<Text>,
+        new_cover_id -> Nullable<Uuid>,
+        failure -> Nullable<Text>,
+        note -> Nullable<Text>,
+        reviewed_by -> Nullable<Uuid>,
+        review_note -> Nullable<Text>,
+        reviewed_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
     }
@@ -75,6 +175,7 @@ diesel::table! {
         search_text -> Text,
         search_letters -> Text,
         erase_at -> Nullable<Timestamptz>,
+        avatar_id -> Nullable<Uuid>,
     }
 }
 
@@ -215,6 +316,7 @@ diesel::table! {
         is_done -> Bool,
         answer -> Nullable<Bytea>,
         expires_at -> Timestamptz,
+        files -> Nullable<Bytea>,
     }
 }
 

@@ -27,6 +27,8 @@ pub enum Outcome {
     Done,
     /// To be tried again after this.
     Rests(Duration, String),
+    /// The same, and this was no try.
+    PutOff(Duration, String),
     Dead(String),
     /// Another has it, or will.
     Lost,
@@ -39,6 +41,7 @@ impl Outcome {
         match self {
             Self::Done => "done",
             Self::Rests(..) => "failed",
+            Self::PutOff(..) => "put_off",
             Self::Dead(_) => "dead",
             Self::Lost => "lost",
             Self::GivenBack => "given_back",
@@ -96,6 +99,7 @@ async fn attempt(
             Outcome::Rests(pace.back_off.after(taken.attempts), kept(&error))
         }
         Failure::Passing(error) | Failure::Final(error) => Outcome::Dead(kept(&error)),
+        Failure::NotYet(rest, why) => Outcome::PutOff(rest, kept(&why)),
     };
     let outcome = tokio::select! {
         ended = &mut task.0 => return match ended {
@@ -153,6 +157,7 @@ async fn record(
         let recorded: Result<bool, Error> = match outcome {
             Outcome::Done => store::finish(db, taken).await,
             Outcome::Rests(rest, error) => store::rest(db, taken, *rest, error).await,
+            Outcome::PutOff(rest, why) => store::put_off(db, taken, *rest, why).await,
             Outcome::Dead(error) if kind.is_kept => store::bury(db, taken, error).await,
             Outcome::Dead(_) => store::finish(db, taken).await,
             Outcome::GivenBack => store::give_back(db, taken).await,

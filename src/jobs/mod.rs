@@ -11,10 +11,12 @@
 //! - A payload is ids and little else, as JSON. Instances of two releases live side by side, so a field that is new has
 //!   `#[serde(default)]`, and one that is gone is ignored. What can't be read is dead at once. A kind that this release
 //!   does not know is left to those that do.
+//! - What takes long has places of its own ([`Lane`]), so that nothing waits behind it that is soon done.
 //! - Time is the database's, so that the machines' clocks need not agree.
 
 mod back_off;
 mod enqueue;
+mod lane;
 mod lease;
 mod registry;
 mod runner;
@@ -29,9 +31,10 @@ use serde::de::DeserializeOwned;
 
 pub use self::back_off::BackOff;
 pub use self::enqueue::{New, enqueue};
+pub use self::lane::Lane;
 pub use self::registry::Registry;
 pub use self::runner::{Pace, Runner};
-pub use self::store::{forget_about, forget_dead};
+pub use self::store::{forget_about, forget_dead, is_wanted};
 use crate::typed_id;
 
 typed_id!(JobId, "job");
@@ -44,6 +47,8 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     const ATTEMPTS: u32 = 10;
     /// How long one try may take.
     const LIMIT: Duration = Duration::from_secs(60);
+    /// Whose places it takes.
+    const LANE: Lane = Lane::Short;
     /// Whether it stays in the table, with its error, once it was given up. Not what nobody may keep for so long.
     const IS_KEPT: bool = true;
 }
@@ -67,6 +72,9 @@ pub enum Failure {
     /// Trying again is of no use.
     #[error("{0}")]
     Final(String),
+    /// Nothing failed, it is too early: this was no try, and the next is so much later.
+    #[error("{1}")]
+    NotYet(Duration, String),
 }
 
 impl Failure {

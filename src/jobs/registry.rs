@@ -8,7 +8,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use serde_json::Value;
 
 use super::enqueue::New;
-use super::{Attempt, Failure, Job};
+use super::{Attempt, Failure, Job, Lane};
 use crate::db::Error;
 
 type Handler = Arc<dyn Fn(Value, Attempt) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>;
@@ -18,6 +18,7 @@ pub(super) struct Kind {
     pub attempts: u32,
     pub limit: Duration,
     pub is_kept: bool,
+    pub lane: Lane,
     pub handler: Handler,
 }
 
@@ -56,6 +57,7 @@ impl Registry {
             attempts: J::ATTEMPTS.max(1),
             limit: J::LIMIT,
             is_kept: J::IS_KEPT,
+            lane: J::LANE,
             handler,
         };
         let known = self.kinds.insert(J::KIND, kind);
@@ -81,5 +83,10 @@ impl Registry {
 
     pub(super) fn names(&self) -> Vec<String> {
         self.kinds.keys().map(|kind| (*kind).to_owned()).collect()
+    }
+
+    pub(super) fn names_of(&self, lane: Lane) -> Vec<String> {
+        let kinds = self.kinds.iter().filter(|(_, kind)| kind.lane == lane);
+        kinds.map(|(name, _)| (*name).to_owned()).collect()
     }
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::back_off::BackOff;
+use super::lane::{Lane, Places};
 use super::lease::{self, Outcome};
 use super::registry::{Registry, Schedule};
 use super::store::{self, Taken};
@@ -25,8 +26,14 @@ const COUNT_EVERY: Duration = Duration::from_secs(15);
 /// How fast a runner goes about it.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// Jobs at a time.
+    /// Jobs at a time that are soon done.
     pub at_once: u32,
+    /// And beside them, those that take long.
+    pub long_at_once: u32,
+    /// The same of those that read a file back.
+    pub reading_at_once: u32,
+    /// And those that take a core.
+    pub heavy_at_once: u32,
     /// For how long a job is another's to take once nothing was heard of who has it.
     pub lease: Duration,
     /// Between two looks, where every announcement is heard. Jobs that rest become due without one.
@@ -42,6 +49,9 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             at_once: 8,
+            long_at_once: 2,
+            reading_at_once: 4,
+            heavy_at_once: heavy_at_once(),
             lease: Duration::from_secs(30),
             heard: Duration::from_secs(5),
             unheard: Duration::from_secs(1),
@@ -49,6 +59,24 @@ impl Default for Pace {
             drain: Duration::from_secs(20),
         }
     }
+}
+
+impl Pace {
+    pub(super) fn places(&self, lane: Lane) -> u32 {
+        match lane {
+            Lane::Short => self.at_once,
+            Lane::Long => self.long_at_once,
+            Lane::Reading => self.reading_at_once,
+            Lane::Heavy => self.heavy_at_once,
+        }
+    }
+}
+
+/// Half of the cores work at a time, the others are for those who ask for something; and one more is got ready meanwhile, so
+/// that none waits for a core longer than another needs one.
+fn heavy_at_once() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(cores / 2).unwrap_or(u32::MAX).max(1) + 1
 }
 
 pub struct Runner {
@@ -89,6 +117,7 @@ impl Runner {
     /// the rest back. The database has to be migrated; it may be away in between.
     pub async fn run(&self, db: &Db, stop: CancellationToken) {
         let ear = Ear::default();
+        let places = Places::new(&self.pace);
         let cut = CancellationToken::new();
         let mut running: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
         let took = async {
@@ -99,12 +128,25 @@ impl Runner {
                     next = beside(&mut running, self.look(db, &mut state)) => next,
                     () = stop.cancelled() => return,
                 };
-                let free = (self.pace.at_once as usize).saturating_sub(running.len());
-                let taken = beside(&mut running, self.take(db, free, &mut state)).await;
-                let more = taken.len() == free;
-                let taken_at = Instant::now();
-                for taken in taken {
-                    running.push(self.work(db, taken, taken_at, &cut));
+                // Whether there may be more of a lane than it had places for.
+                let mut more = false;
+                for lane in Lane::ALL {
+                    let (kinds, free) = (self.registry.names_of(lane), places.free(lane));
+                    if kinds.is_empty() {
+                        continue;
+                    }
+                    let taken = self.take(db, kinds, free, &mut state);
+                    let taken = beside(&mut running, taken).await;
+                    more |= taken.len() == free;
+                    let taken_at = Instant::now();
+                    for taken in taken {
+                        let place = places.take(lane);
+                        let work = self.work(db, taken, taken_at, &cut);
+                        running.push(Box::pin(async move {
+                            let _place = place;
+                            work.await;
+                        }));
+                    }
                 }
                 let patience = if ear.is_open() {
                     self.pace.heard
@@ -120,8 +162,8 @@ impl Runner {
                         biased;
                         () = stop.cancelled() => return,
                         Some(_) = running.next() => if more { break },
-                        () = &mut announced, if running.len() < self.pace.at_once as usize => break,
-                        () = ear.hears(), if running.len() < self.pace.at_once as usize => break,
+                        () = &mut announced, if !places.are_taken() => break,
+                        () = ear.hears(), if !places.are_taken() => break,
                         () = sleep_until(until) => break,
                     }
                 }
@@ -214,11 +256,17 @@ impl Runner {
         })
     }
 
-    async fn take(&self, db: &Db, most: usize, state: &mut State) -> Vec<Taken> {
+    async fn take(
+        &self,
+        db: &Db,
+        kinds: Vec<String>,
+        most: usize,
+        state: &mut State,
+    ) -> Vec<Taken> {
         if most == 0 {
             return Vec::new();
         }
-        match store::take(db, self.registry.names(), most as u32, self.pace.lease).await {
+        match store::take(db, kinds, most as u32, self.pace.lease).await {
             Ok(taken) => {
                 if std::mem::take(&mut state.is_away) {
                     tracing::info!("jobs can be taken again");
@@ -269,6 +317,7 @@ fn tell(outcome: &Outcome) {
         Outcome::Rests(rest, error) => {
             tracing::warn!(error, ?rest, "a job failed and will be tried again");
         }
+        Outcome::PutOff(rest, why) => tracing::info!(why, ?rest, "a job is put off"),
         Outcome::Dead(error) => tracing::error!(error, "a job was given up"),
         Outcome::Lost => tracing::warn!("a job was lost to another, or will be"),
         Outcome::GivenBack => tracing::info!("a job was given back"),

@@ -39,6 +39,17 @@ pub async fn insert(tx: &mut Tx<'_>, new: New) -> Result<Option<JobId>, Error> {
     Ok(made.map(|(id, _)| id))
 }
 
+/// Whether a job of this kind and key waits or runs ([`New::unique`]).
+pub async fn is_wanted(db: &Db, kind: &'static str, key: &str) -> Result<bool, Error> {
+    let read = Statement::<Bool>::new("select exists (select from jobs where kind = ")
+        .bind::<Text, _>(kind)
+        .text(" and unique_key = ")
+        .bind::<Text, _>(key.to_owned())
+        .text(" and state <> 'DEAD')");
+    let rows = db.load(Freshness::Current, &read).await?;
+    Ok(rows.into_iter().next().unwrap_or(false))
+}
+
 /// A job that was taken.
 #[derive(Debug)]
 pub struct Taken {
@@ -107,6 +118,18 @@ pub async fn rest(db: &Db, taken: &Taken, rest: Duration, error: &str) -> Result
     .text(", last_error = ")
     .bind::<Text, _>(error.to_owned());
     held(db, rest, taken).await
+}
+
+/// Later, and as if it had never been taken.
+pub async fn put_off(db: &Db, taken: &Taken, rest: Duration, why: &str) -> Result<bool, Error> {
+    let put_off = Statement::<()>::new(
+        "update jobs set state = 'READY', lease = null, attempts = attempts - 1, \
+         due_at = now() + interval '1 second' * ",
+    )
+    .bind::<Double, _>(rest.as_secs_f64())
+    .text(", last_error = ")
+    .bind::<Text, _>(why.to_owned());
+    held(db, put_off, taken).await
 }
 
 pub async fn bury(db: &Db, taken: &Taken, error: &str) -> Result<bool, Error> {
@@ -209,8 +232,8 @@ pub async fn forget_dead(db: &Db, after: Duration, most: u32) -> Result<usize, E
 }
 
 /// Deletes what waits or was given up and says one of these words somewhere in its payload, or is known by one: a value of
-/// it, not a part of one. What runs comes to its end, and finds nobody.
-pub async fn forget_about(db: &Db, words: Vec<String>) -> Result<usize, Error> {
+/// it, not a part of one. What runs comes to its end, and finds nobody. One kind is left.
+pub async fn forget_about(db: &Db, words: Vec<String>, but: &'static str) -> Result<usize, Error> {
     let mut forgotten = 0;
     let mut behind = Uuid::nil();
     loop {
@@ -219,6 +242,8 @@ pub async fn forget_about(db: &Db, words: Vec<String>) -> Result<usize, Error> {
             "with page as materialized (select id, payload, unique_key from jobs where id > ",
         )
         .bind::<SqlUuid, _>(behind)
+        .text(" and kind <> ")
+        .bind::<Text, _>(but)
         .text(" order by id limit 1000), said as (select page.id from page where unique_key = any(")
         .bind::<Array<Text>, _>(words.clone())
         .text(") or exists (select from jsonb_path_query(page.payload, '$.**') as word where word #>> '{}' = any(")

@@ -19,6 +19,11 @@ const SECONDS: [f64; 17] = [
 /// Up to the highest price that is let through.
 const POINTS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
 
+/// From a small picture to the longest that an upload may take.
+const UPLOAD_SECONDS: [f64; 12] = [
+    0.01, 0.05, 0.25, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0,
+];
+
 const MOST_CLIENT_VALUES: usize = 200;
 const MOST_ROOT_FIELDS: usize = 500;
 
@@ -52,6 +57,13 @@ pub struct Metrics {
     jobs_queued: Gauge<u64>,
     job_oldest: Gauge<f64>,
     storage_duration: Histogram<f64>,
+    events: Counter<u64>,
+    websockets: UpDownCounter<i64>,
+    websocket_closes: Counter<u64>,
+    subscriptions: UpDownCounter<i64>,
+    upload_bytes: Counter<u64>,
+    upload_duration: Histogram<f64>,
+    files_checked: Counter<u64>,
 }
 
 /// An operation that has ended, as far as it is counted.
@@ -177,6 +189,44 @@ impl Metrics {
                 "empulse_storage_duration",
                 "Time a call to the storage of files took, by operation and outcome",
             ),
+            websockets: meter
+                .i64_up_down_counter("empulse_websockets")
+                .with_unit("{connection}")
+                .with_description("WebSockets that are open")
+                .build(),
+            websocket_closes: counter(
+                "empulse_websocket_closes",
+                "{connection}",
+                "WebSockets that ended, by the code that they were closed with; 1006 where nobody closed them",
+            ),
+            subscriptions: meter
+                .i64_up_down_counter("empulse_subscriptions")
+                .with_unit("{operation}")
+                .with_description("Subscriptions that go on")
+                .build(),
+            upload_bytes: counter(
+                "empulse_uploaded",
+                "By",
+                "Bytes of files that came with requests and were handed over",
+            ),
+            upload_duration: meter
+                .f64_histogram("empulse_upload_duration")
+                .with_unit("s")
+                .with_description(
+                    "Time from the beginning of a file that came with a request to its end, by what came of it",
+                )
+                .with_boundaries(UPLOAD_SECONDS.to_vec())
+                .build(),
+            events: counter(
+                "empulse_events",
+                "{event}",
+                "Events that were published, by whom they reached: everybody, or the own instance alone",
+            ),
+            files_checked: counter(
+                "empulse_files_checked",
+                "{file}",
+                "Stored files that were read back, by whether they are whole or damaged",
+            ),
             job_oldest: meter
                 .f64_gauge("empulse_job_oldest_age")
                 .with_unit("s")
@@ -213,9 +263,22 @@ impl Metrics {
     }
 
     /// Counts a connection for as long as the guard lives.
-    pub fn http_connection(self: &Arc<Self>) -> OpenConnection {
-        self.http_connections.add(1, &[]);
-        OpenConnection(Arc::clone(self))
+    pub fn http_connection(&self) -> Open {
+        Open::count(&self.http_connections)
+    }
+
+    /// The same of a WebSocket, which is a connection as well.
+    pub fn websocket(&self) -> Open {
+        Open::count(&self.websockets)
+    }
+
+    pub fn websocket_closed(&self, code: u16) {
+        self.websocket_closes
+            .add(1, &[KeyValue::new("code", i64::from(code))]);
+    }
+
+    pub fn subscription(&self) -> Open {
+        Open::count(&self.subscriptions)
     }
 
     /// Clients are told apart in the count only: with them each histogram would be multiplied by the
@@ -287,6 +350,13 @@ impl Metrics {
         self.limiter_degraded.record(u64::from(degraded), &[]);
     }
 
+    /// A file that came with a request, to its end or whatever stopped it.
+    pub fn upload(&self, outcome: &'static str, bytes: u64, took: Duration) {
+        self.upload_bytes.add(bytes, &[]);
+        self.upload_duration
+            .record(took.as_secs_f64(), &[KeyValue::new("outcome", outcome)]);
+    }
+
     pub fn idempotency(&self, outcome: &'static str) {
         self.idempotency
             .add(1, &[KeyValue::new("outcome", outcome)]);
@@ -313,6 +383,17 @@ impl Metrics {
                 KeyValue::new("outcome", outcome),
             ],
         );
+    }
+
+    /// A stored file was read back, and is `whole` or `damaged`.
+    pub fn file_checked(&self, outcome: &'static str) {
+        self.files_checked
+            .add(1, &[KeyValue::new("outcome", outcome)]);
+    }
+
+    /// `everybody`, or `own_instance` where others could not be told.
+    pub fn event(&self, reached: &'static str) {
+        self.events.add(1, &[KeyValue::new("reached", reached)]);
     }
 
     /// The queue as it is for all instances: each of them tells the same.
@@ -379,11 +460,18 @@ impl Metrics {
     }
 }
 
-/// One open connection.
-pub struct OpenConnection(Arc<Metrics>);
+/// One of what is counted while it is there.
+pub struct Open(UpDownCounter<i64>);
 
-impl Drop for OpenConnection {
+impl Open {
+    fn count(counter: &UpDownCounter<i64>) -> Self {
+        counter.add(1, &[]);
+        Self(counter.clone())
+    }
+}
+
+impl Drop for Open {
     fn drop(&mut self) {
-        self.0.http_connections.add(-1, &[]);
+        self.0.add(-1, &[]);
     }
 }

@@ -34,7 +34,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry};
 use url::Url;
 
-pub use self::metrics::{FieldUsage, Metrics, OpenConnection, Operation, PoolState};
+pub use self::metrics::{FieldUsage, Metrics, Open, Operation, PoolState};
 pub use self::prometheus::Page;
 pub use self::redact::Redacted;
 pub use self::traces::{inject, parent_from_headers, rename};
@@ -51,7 +51,7 @@ const LONGEST_SHUTDOWN: Duration = Duration::from_secs(5);
 const LONGEST_FLUSH: Duration = Duration::from_secs(1);
 
 /// Libraries that tell of what the service itself tells better. Named in `RUST_LOG`, they speak again.
-const QUIET: &str = "fred=error,object_store=warn,tokio_postgres=warn";
+const QUIET: &str = "fred=error,object_store=warn,symphonia=off,tokio_postgres=warn";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {

@@ -384,9 +384,11 @@ fn the_prometheus_page_holds_all_instruments() {
     metrics.rate_limit_refusal("sign-in");
     metrics.observe_redis(|| true);
     metrics.idempotency("replayed");
+    metrics.upload("whole", 7, Duration::from_secs(2));
     metrics.panic_caught();
     metrics.job("mail", "done", took);
     metrics.storage_call("put", "ok", took);
+    metrics.file_checked("damaged");
     metrics.job_queue(
         [("due", 2), ("resting", 1), ("running", 3), ("dead", 4)],
         7.5,
@@ -478,6 +480,7 @@ fn the_prometheus_page_holds_all_instruments() {
             r#"empulse_storage_duration_seconds_count{operation="put",outcome="ok"}"#,
             1.0,
         ),
+        (r#"empulse_files_checked_total{outcome="damaged"}"#, 1.0),
         (r#"empulse_jobs_queued{state="dead"}"#, 4.0),
         ("empulse_job_oldest_age_seconds", 7.5),
         (
@@ -496,6 +499,11 @@ fn the_prometheus_page_holds_all_instruments() {
         ("empulse_rate_limiter_degraded", 0.0),
         ("empulse_redis_up", 1.0),
         (r#"empulse_idempotency_total{outcome="replayed"}"#, 1.0),
+        ("empulse_uploaded_bytes_total", 7.0),
+        (
+            r#"empulse_upload_duration_seconds_count{outcome="whole"}"#,
+            1.0,
+        ),
         ("empulse_panics_total", 1.0),
         ("empulse_log_lines_lost_total", 0.0),
     ] {
