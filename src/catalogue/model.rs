@@ -8,6 +8,7 @@ use diesel::sql_types::{
 use serde::{Deserialize, Serialize};
 
 use crate::db::keyset::{Direction, Position, SortValue};
+use crate::media::{AudioId, ImageId};
 use crate::{stored_enum, typed_id};
 
 typed_id!(ArtistId, "artist");
@@ -51,9 +52,10 @@ pub struct Artist {
     pub name: String,
     pub sort_name: String,
     pub created_at: DateTime<Utc>,
+    pub image_id: Option<ImageId>,
 }
 
-pub type ArtistSql = (Uuid, Text, Text, Text, Timestamptz);
+pub type ArtistSql = (Uuid, Text, Text, Text, Timestamptz, Nullable<Uuid>);
 
 #[derive(Debug, Clone, Queryable)]
 pub struct ArtistText {
@@ -72,9 +74,18 @@ pub struct Album {
     pub kind: AlbumKind,
     pub released_on: Option<NaiveDate>,
     pub created_at: DateTime<Utc>,
+    pub cover_id: Option<ImageId>,
 }
 
-pub type AlbumSql = (Uuid, Uuid, Text, Text, Nullable<Date>, Timestamptz);
+pub type AlbumSql = (
+    Uuid,
+    Uuid,
+    Text,
+    Text,
+    Nullable<Date>,
+    Timestamptz,
+    Nullable<Uuid>,
+);
 
 /// Of the tracks that everybody may see.
 #[derive(Debug, Clone, Copy, Default, Queryable)]
@@ -100,6 +111,10 @@ pub struct Track {
     pub published_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    /// The file that it is heard by.
+    pub audio_id: Option<AudioId>,
+    /// Its own.
+    pub cover_id: Option<ImageId>,
 }
 
 pub type TrackSql = (
@@ -118,6 +133,8 @@ pub type TrackSql = (
     Nullable<Timestamptz>,
     Timestamptz,
     Timestamptz,
+    Nullable<Uuid>,
+    Nullable<Uuid>,
 );
 
 /// A track with what a list's items mostly show beside it, read in the same statement.
@@ -215,6 +232,14 @@ impl Album {
 }
 
 impl Track {
+    /// Where a track stands among all of its artist's.
+    pub fn position_among_own(&self) -> Position {
+        Position {
+            value: SortValue::Time(self.created_at),
+            id: self.id.0,
+        }
+    }
+
     /// Where a track stands on its album.
     pub fn position_on_album(&self) -> Position {
         Position {

@@ -2,11 +2,14 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use crate::accounts::is_hidden;
+
 /// Longer than it may be, in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooLong;
 
-/// A text as it is kept: composed (NFC), its lines ended alike, without control characters and without blanks around it.
+/// A text as it is kept: composed (NFC), its lines ended alike, without control characters and without blanks around it. One of
+/// which nothing can be seen is empty.
 pub fn prose(text: &str, longest: usize) -> Result<String, TooLong> {
     // What is put together takes at most this many bytes a character.
     if text.len() > 16 * longest {
@@ -18,7 +21,13 @@ pub fn prose(text: &str, longest: usize) -> Result<String, TooLong> {
         .nfc()
         .filter(|letter| !letter.is_control() || matches!(letter, '\n' | '\t'))
         .collect();
-    let text = text.trim();
+    let mut text = text.trim();
+    if text
+        .chars()
+        .all(|letter| letter.is_whitespace() || is_hidden(letter))
+    {
+        text = "";
+    }
     match text.chars().count() <= longest {
         true => Ok(text.to_owned()),
         false => Err(TooLong),
@@ -38,6 +47,8 @@ mod tests {
         );
         assert_eq!(prose("Bjo\u{308}rk", 5).unwrap(), "Björk");
         assert_eq!(prose("\u{1}\n ", 5).unwrap(), "");
+        assert_eq!(prose("\u{200b} \u{2060}", 5).unwrap(), "");
+        assert_eq!(prose("👩\u{200d}🎤", 5).unwrap(), "👩\u{200d}🎤");
     }
 
     #[test]

@@ -9,88 +9,125 @@ use diesel::sql_types::{Array, BigInt, Bool, SmallInt, Text, Timestamptz, Uuid a
 use uuid::Uuid;
 
 mod artists;
+mod images;
+mod owned;
+mod sight;
+mod submissions;
 
 pub use self::artists::{
-    ArtistUpdate, NAMES, NewArtist, has_artist, hold_artist, hold_names, insert_artist, taken,
-    update_artist,
+    ArtistUpdate, NAMES, NewArtist, has_artist, hold_artist, hold_names, insert_artist,
+    owner_of_artist, taken, update_artist,
+};
+pub use self::images::seen_images;
+pub use self::owned::{
+    AlbumUpdate, NewAlbum, TrackUpdate, artist_of_own_album, artist_of_track, close_gap,
+    delete_album, delete_track, files_of_track, hold_album, hold_artist_of, hold_track,
+    insert_album, number_tracks, pictures_of_track, place_of_own_track, set_track_status,
+    status_of_own_track, tracks_on_album, update_album, update_track,
+};
+use self::sight::track_is_public;
+pub use self::submissions::{
+    Moved, NewSubmission, NewTrack, SubmittedTrack, apply_change, count_submissions,
+    count_submissions_of_accounts, has_same_bytes, hold_album_of, hold_open_submission,
+    hold_submission, hold_submitted_track, insert_submission, insert_track, is_scanned,
+    move_submission, move_track, own_submission, owner_of_submission, owner_of_track,
+    place_for_track, place_of_submission, publish_track, received_file, set_duration, submission,
+    submissions, submissions_by_ids, submissions_of_accounts, submissions_of_tracks,
+    unprocessed_since,
 };
 use super::model::{
     Album, AlbumId, AlbumSql, AlbumTotals, Artist, ArtistId, ArtistOrder, ArtistOrderField,
     ArtistSql, ArtistText, ArtistTextSql, Genre, GenreSql, Track, TrackFilter, TrackId, TrackOrder,
-    TrackOrderField, TrackSql, TrackWithParents, TrackWithParentsSql,
+    TrackOrderField, TrackSql, TrackStatus, TrackWithParents, TrackWithParentsSql,
 };
+use super::viewer::Viewer;
 use crate::accounts::AccountId;
 use crate::db::id::TypedId;
 use crate::db::keyset::{Direction, Order, Slice, Window};
 use crate::db::{Db, Error, Freshness, Statement};
+use crate::media::AudioId;
 
 /// The columns of [`Track`], in its order.
 macro_rules! track_columns {
     () => {
         "t.id, t.artist_id, t.album_id, t.track_number, t.genre_id, t.title, t.sort_title, t.is_explicit, t.isrc, \
-         t.status, t.duration_ms, t.play_count, t.published_at, t.created_at, t.updated_at"
+         t.status, t.duration_ms, t.play_count, t.published_at, t.created_at, t.updated_at, t.audio_id, t.cover_id"
     };
 }
 
+use track_columns;
+
 macro_rules! artist_columns {
     () => {
-        "a.id, a.slug, a.name, a.sort_name, a.created_at"
+        "a.id, a.slug, a.name, a.sort_name, a.created_at, a.image_id"
     };
 }
 use artist_columns;
 
 macro_rules! album_columns {
     () => {
-        "al.id, al.artist_id, al.title, al.kind, al.released_on, al.created_at"
+        "al.id, al.artist_id, al.title, al.kind, al.released_on, al.created_at, al.cover_id"
     };
 }
-
-/// Whether an album has anything to be heard.
-macro_rules! album_is_visible {
-    () => {
-        "exists (select from tracks t where t.album_id = al.id and t.status = 'PUBLISHED')"
-    };
-}
+use album_columns;
 
 pub async fn genres(db: &Db) -> Result<Vec<Genre>, Error> {
     let read = Statement::<GenreSql>::new("select id, slug, name from genres order by name");
     db.load(Freshness::MayLag, &read).await
 }
 
-pub async fn artists_by_ids(db: &Db, ids: &[ArtistId]) -> Result<HashMap<ArtistId, Artist>, Error> {
+pub async fn artists_by_ids(
+    db: &Db,
+    viewer: Viewer,
+    ids: &[ArtistId],
+) -> Result<HashMap<ArtistId, Artist>, Error> {
     let read = Statement::<ArtistSql>::new(concat!(
         "select ",
         artist_columns!(),
-        " from artists a where a.is_shown and a.id"
-    ))
-    .one_of::<SqlUuid, _>(uuids(ids));
-    let rows: Vec<Artist> = db.load(Freshness::MayLag, &read).await?;
+        " from artists a where "
+    ));
+    let read = viewer
+        .seen_artists(read)
+        .text(" and a.id")
+        .one_of::<SqlUuid, _>(uuids(ids));
+    let rows: Vec<Artist> = db.load(viewer.freshness(), &read).await?;
     Ok(keyed(rows, |artist| artist.id))
 }
 
-pub async fn artists_by_slugs(db: &Db, slugs: &[String]) -> Result<HashMap<String, Artist>, Error> {
+pub async fn artists_by_slugs(
+    db: &Db,
+    viewer: Viewer,
+    slugs: &[String],
+) -> Result<HashMap<String, Artist>, Error> {
     let read = Statement::<ArtistSql>::new(concat!(
         "select ",
         artist_columns!(),
-        " from artists a where a.is_shown and a.slug"
-    ))
-    .one_of::<Text, _>(slugs.to_vec());
-    let rows: Vec<Artist> = db.load(Freshness::MayLag, &read).await?;
+        " from artists a where "
+    ));
+    let read = viewer
+        .seen_artists(read)
+        .text(" and a.slug")
+        .one_of::<Text, _>(slugs.to_vec());
+    let rows: Vec<Artist> = db.load(viewer.freshness(), &read).await?;
     Ok(keyed(rows, |artist| artist.slug.clone()))
 }
 
 /// The artists of accounts that have one.
 pub async fn artists_of_accounts(
     db: &Db,
+    viewer: Viewer,
     accounts: &[AccountId],
 ) -> Result<HashMap<AccountId, Artist>, Error> {
     let read = Statement::<(SqlUuid, ArtistSql)>::new(concat!(
         "select a.account_id, ",
         artist_columns!(),
-        " from artists a where a.is_shown and a.account_id"
-    ))
-    .one_of::<SqlUuid, _>(uuids(accounts));
-    let rows: Vec<(AccountId, Artist)> = db.load(Freshness::MayLag, &read).await?;
+        " from artists a where "
+    ));
+    let read = viewer
+        .seen_artists(read)
+        .text(" and a.account_id")
+        .one_of::<SqlUuid, _>(uuids(accounts));
+    let rows: Vec<(AccountId, Artist)> = db.load(viewer.freshness(), &read).await?;
     Ok(rows.into_iter().collect())
 }
 
@@ -123,21 +160,27 @@ pub async fn artists(db: &Db, order: ArtistOrder, window: &Window) -> Result<Sli
     Ok(window.slice(db.load(Freshness::MayLag, &read).await?))
 }
 
-pub async fn albums_by_ids(db: &Db, ids: &[AlbumId]) -> Result<HashMap<AlbumId, Album>, Error> {
+pub async fn albums_by_ids(
+    db: &Db,
+    viewer: Viewer,
+    ids: &[AlbumId],
+) -> Result<HashMap<AlbumId, Album>, Error> {
     let read = Statement::<AlbumSql>::new(concat!(
         "select ",
         album_columns!(),
         " from albums al where al.id"
     ))
     .one_of::<SqlUuid, _>(uuids(ids))
-    .text(concat!(" and ", album_is_visible!()));
-    let rows: Vec<Album> = db.load(Freshness::MayLag, &read).await?;
+    .text(" and ");
+    let read = viewer.seen_albums(read);
+    let rows: Vec<Album> = db.load(viewer.freshness(), &read).await?;
     Ok(keyed(rows, |album| album.id))
 }
 
 /// Each artist's albums, newest first.
 pub async fn albums_of_artists(
     db: &Db,
+    viewer: Viewer,
     artists: &[ArtistId],
     window: &Window,
 ) -> Result<HashMap<ArtistId, Slice<Album>>, Error> {
@@ -150,12 +193,11 @@ pub async fn albums_of_artists(
     read = each_of(read, artists).text(concat!(
         " cross join lateral (select ",
         album_columns!(),
-        " from albums al where al.artist_id = parent.id and ",
-        album_is_visible!()
+        " from albums al where al.artist_id = parent.id and "
     ));
-    read = by.within(read, window);
+    read = by.within(viewer.seen_albums(read), window);
     read = by.limited(read, window).text(") page");
-    let rows: Vec<Album> = db.load(Freshness::MayLag, &read).await?;
+    let rows: Vec<Album> = db.load(viewer.freshness(), &read).await?;
     Ok(grouped(
         artists,
         rows,
@@ -166,28 +208,55 @@ pub async fn albums_of_artists(
 
 pub async fn album_totals(
     db: &Db,
+    viewer: Viewer,
     ids: &[AlbumId],
 ) -> Result<HashMap<AlbumId, AlbumTotals>, Error> {
     let read = Statement::<(SqlUuid, (BigInt, BigInt))>::new(
-        "select t.album_id, count(*), coalesce(sum(t.duration_ms), 0)::bigint from tracks t \
-         where t.status = 'PUBLISHED' and t.album_id",
-    )
-    .one_of::<SqlUuid, _>(uuids(ids))
-    .text(" group by t.album_id");
-    let rows: Vec<(AlbumId, AlbumTotals)> = db.load(Freshness::MayLag, &read).await?;
+        "select t.album_id, count(*), coalesce(sum(t.duration_ms), 0)::bigint from tracks t where ",
+    );
+    let read = viewer
+        .seen_tracks(read)
+        .text(" and t.album_id")
+        .one_of::<SqlUuid, _>(uuids(ids))
+        .text(" group by t.album_id");
+    let rows: Vec<(AlbumId, AlbumTotals)> = db.load(viewer.freshness(), &read).await?;
     Ok(rows.into_iter().collect())
 }
 
-pub async fn tracks_by_ids(db: &Db, ids: &[TrackId]) -> Result<HashMap<TrackId, Track>, Error> {
+pub async fn tracks_by_ids(
+    db: &Db,
+    viewer: Viewer,
+    ids: &[TrackId],
+) -> Result<HashMap<TrackId, Track>, Error> {
     let read = Statement::<TrackSql>::new(concat!(
         "select ",
         track_columns!(),
         " from tracks t where t.id"
     ))
     .one_of::<SqlUuid, _>(uuids(ids))
-    .text(" and t.status = 'PUBLISHED'");
-    let rows: Vec<Track> = db.load(Freshness::MayLag, &read).await?;
+    .text(" and ");
+    let read = viewer.seen_tracks(read);
+    let rows: Vec<Track> = db.load(viewer.freshness(), &read).await?;
     Ok(keyed(rows, |track| track.id))
+}
+
+/// The tracks that are heard by these files.
+pub async fn tracks_of_audios(
+    db: &Db,
+    viewer: Viewer,
+    audios: &[AudioId],
+) -> Result<HashMap<AudioId, Track>, Error> {
+    let read = Statement::<TrackSql>::new(concat!(
+        "select ",
+        track_columns!(),
+        " from tracks t where t.audio_id"
+    ))
+    .one_of::<SqlUuid, _>(uuids(audios))
+    .text(" and ");
+    let read = viewer.seen_tracks(read);
+    let rows: Vec<Track> = db.load(viewer.freshness(), &read).await?;
+    let keyed = |track: Track| Some((track.audio_id?, track));
+    Ok(rows.into_iter().filter_map(keyed).collect())
 }
 
 /// A page of the tracks that everybody may see.
@@ -227,7 +296,7 @@ pub async fn tracks_with_parents(
     Ok(window.slice(db.load(Freshness::MayLag, &read).await?))
 }
 
-/// Each artist's tracks.
+/// Each artist's tracks that everybody may see.
 pub async fn tracks_of_artists(
     db: &Db,
     artists: &[ArtistId],
@@ -239,7 +308,8 @@ pub async fn tracks_of_artists(
     read = each_of(read, artists).text(concat!(
         " cross join lateral (select ",
         track_columns!(),
-        " from tracks t where t.artist_id = parent.id and t.status = 'PUBLISHED'"
+        " from tracks t where t.artist_id = parent.id and ",
+        track_is_public!()
     ));
     read = by.within(read, window);
     read = by.limited(read, window).text(") page");
@@ -252,9 +322,50 @@ pub async fn tracks_of_artists(
     ))
 }
 
+/// The tracks of each account's artist, in some states or in every one, newest first.
+pub async fn tracks_of_accounts(
+    db: &Db,
+    viewer: Viewer,
+    accounts: &[AccountId],
+    statuses: Option<&[TrackStatus]>,
+    window: &Window,
+) -> Result<HashMap<AccountId, Slice<Track>>, Error> {
+    let by = Order {
+        column: "t.created_at",
+        id: "t.id",
+        direction: Direction::Descending,
+    };
+    let mut read = Statement::<(SqlUuid, TrackSql)>::new("select parent.id, page.* from ");
+    read = each_of(read, accounts).text(concat!(
+        " join artists a on a.account_id = parent.id cross join lateral (select ",
+        track_columns!(),
+        " from tracks t where t.artist_id = a.id and "
+    ));
+    read = viewer.seen_tracks(read);
+    if let Some(statuses) = statuses {
+        let wanted: Vec<_> = statuses.iter().map(|status| status.as_str()).collect();
+        read = read
+            .text(" and t.status = any(")
+            .bind::<Array<Text>, _>(wanted)
+            .text(")")
+            .planned_each_time();
+    }
+    read = by.within(read, window);
+    read = by.limited(read, window).text(") page");
+    let rows: Vec<(AccountId, Track)> = db.load(viewer.freshness(), &read).await?;
+    let mut pages: HashMap<AccountId, Vec<Track>> =
+        accounts.iter().map(|id| (*id, Vec::new())).collect();
+    for (account, track) in rows {
+        pages.entry(account).or_default().push(track);
+    }
+    let sliced = |(account, rows)| (account, window.slice(rows));
+    Ok(pages.into_iter().map(sliced).collect())
+}
+
 /// Each album's tracks, as they stand on it.
 pub async fn tracks_of_albums(
     db: &Db,
+    viewer: Viewer,
     albums: &[AlbumId],
     window: &Window,
 ) -> Result<HashMap<AlbumId, Slice<Track>>, Error> {
@@ -267,11 +378,11 @@ pub async fn tracks_of_albums(
     read = each_of(read, albums).text(concat!(
         " cross join lateral (select ",
         track_columns!(),
-        " from tracks t where t.album_id = parent.id and t.status = 'PUBLISHED'"
+        " from tracks t where t.album_id = parent.id and "
     ));
-    read = by.within(read, window);
+    read = by.within(viewer.seen_tracks(read), window);
     read = by.limited(read, window).text(") page");
-    let rows: Vec<Track> = db.load(Freshness::MayLag, &read).await?;
+    let rows: Vec<Track> = db.load(viewer.freshness(), &read).await?;
     Ok(grouped(albums, rows, |track| track.album_id, window))
 }
 
@@ -298,7 +409,8 @@ fn track_page<ST>(
     let own = concat!(
         "select ",
         track_columns!(),
-        " from tracks t where t.status = 'PUBLISHED'"
+        " from tracks t where ",
+        track_is_public!()
     );
     let mut read = match (filter.artist, filter.genres.as_deref()) {
         (Some(artist), genres) => {

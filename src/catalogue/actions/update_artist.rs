@@ -1,8 +1,9 @@
-//! What is told of an artist, changed by whose it is.
+//! What is told of an artist, changed by whose it is; in two steps where a picture comes with it, as for a track.
 
 use std::sync::Arc;
 
-use crate::accounts::{self, Account, AccountId, Client, DisplayName, NameFault, Refused, Role};
+use super::submit_track::{KeptFiles, not_yours};
+use crate::accounts::{self, Account, AccountId, Client, DisplayName, NameFault};
 use crate::app::App;
 use crate::audit::{self, Event};
 use crate::catalogue::fault::{Fault, Mistake, MistakeCode};
@@ -12,6 +13,7 @@ use crate::catalogue::sort_key;
 use crate::catalogue::store::{self, ArtistUpdate};
 use crate::config::Environment;
 use crate::db::Tx;
+use crate::media::{self, ImageId};
 
 const LONGEST_BIOGRAPHY: usize = 5_000;
 const MOST_LINKS: usize = 10;
@@ -26,27 +28,56 @@ pub struct ArtistChange {
     pub biography: Option<Option<String>>,
     /// Addresses as they are written in ASCII.
     pub links: Option<Option<Vec<String>>>,
+    /// Whether a picture comes.
+    pub has_file: bool,
 }
 
-/// Changes what is told of an artist, for the account whose it is.
-pub async fn update_artist(
+/// A change of which the picture may come.
+pub struct AdmittedArtistChange {
+    artist: ArtistId,
+    update: ArtistUpdate,
+}
+
+/// Finds whatever is wrong with a change before its picture is read, and counts it.
+pub async fn admit_artist_change(
     app: &App,
     account: &Account,
     change: ArtistChange,
+) -> Result<AdmittedArtistChange, Fault> {
+    let has_file = change.has_file;
+    let (artist, update) = read(change, app.config.environment)?;
+    if has_file {
+        let owner = store::owner_of_artist(&app.db, artist).await?;
+        if owner.ok_or_else(unknown)? != Some(account.id) {
+            return Err(not_yours());
+        }
+    }
+    accounts::charge_public_change(app, account.id).await?;
+    Ok(AdmittedArtistChange { artist, update })
+}
+
+/// Changes what is told of an artist, for the account whose it is. The picture is one that is kept, and that nothing refers to
+/// yet; where nothing can be changed it is let go of, and so is the one whose place it takes.
+pub async fn update_artist(
+    app: &App,
+    account: &Account,
+    admitted: AdmittedArtistChange,
+    image: Option<Option<ImageId>>,
     client: &Client,
 ) -> Result<Arc<Artist>, Fault> {
-    let (id, update) = read(change, app.config.environment)?;
-    accounts::charge_public_change(app, account.id).await?;
+    let AdmittedArtistChange { artist, mut update } = admitted;
+    update.image = image;
     let mut tx = app.db.begin().await?;
     let now = app.clock.now();
     let event = Event::new("artist.changed", &client.by(account.id), now);
-    match put(&mut tx, account.id, id, update, event).await {
+    match put(&mut tx, account.id, artist, update, event).await {
         Ok(artist) => {
             tx.commit().await?;
             Ok(Arc::new(artist))
         }
         Err(fault) => {
-            tx.rollback().await?;
+            tx.rollback().await;
+            KeptFiles::of_picture(image).discard(app).await;
             Err(fault)
         }
     }
@@ -59,21 +90,17 @@ async fn put(
     mut update: ArtistUpdate,
     event: Event,
 ) -> Result<Artist, Fault> {
-    // The account before its artist, as whoever takes the role or suspends it does.
-    let account = accounts::hold_in_use(tx, account).await?;
-    let account = account.ok_or(Refused::Unauthenticated)?;
-    if !account.has(Role::Artist) {
-        return Err(Refused::Forbidden("Only artists may do this.").into());
-    }
+    let account = accounts::hold_artist(tx, account).await?;
     if update.name.is_some() {
         store::hold_names(tx).await?;
     }
     let before = store::hold_artist(tx, id).await?.ok_or_else(unknown)?;
     if before.account != Some(account.id) {
-        return Err(Refused::Forbidden("This artist is not yours.").into());
+        return Err(not_yours());
     }
     update.leave_out_what_is(&before);
     let fields = update.fields();
+    let replaced = update.image.and(before.image);
     let updated = store::update_artist(tx, id, update, event.at()).await;
     let artist = updated.map_err(|error| match error.constraint() {
         Some(store::NAMES) => {
@@ -86,6 +113,7 @@ async fn put(
     if fields.is_empty() {
         return Ok(artist);
     }
+    media::delete_images(tx, replaced.as_slice()).await?;
     let mut event = event.about(id).concerning(account.id.0);
     event = event.detail("fields", fields);
     if artist.name != before.name {
@@ -109,6 +137,7 @@ fn read(change: ArtistChange, environment: Environment) -> Result<(ArtistId, Art
         name: right(name, &mut mistakes)?.map(|name| (sort_key(&name), name)),
         biography: right(biography, &mut mistakes)?,
         links: right(links, &mut mistakes)?,
+        image: None,
     };
     match change.artist {
         Some(artist) if mistakes.is_empty() => Ok((artist, update)),

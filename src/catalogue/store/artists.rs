@@ -5,7 +5,8 @@ use diesel::sql_types::{Array, Bool, Nullable, Text, Timestamptz, Uuid as SqlUui
 use super::artist_columns;
 use crate::accounts::AccountId;
 use crate::catalogue::model::{Artist, ArtistId, ArtistSql};
-use crate::db::{Error, Statement, Tx};
+use crate::db::{Db, Error, Freshness, Statement, Tx};
+use crate::media::ImageId;
 
 /// The index by which no two are called alike.
 pub const NAMES: &str = "artists_names";
@@ -25,6 +26,7 @@ pub struct ArtistUpdate {
     pub name: Option<(String, String)>,
     pub biography: Option<String>,
     pub links: Option<Vec<String>>,
+    pub image: Option<Option<ImageId>>,
 }
 
 impl ArtistUpdate {
@@ -33,6 +35,7 @@ impl ArtistUpdate {
         self.name.take_if(|(_, name)| *name == before.name);
         self.biography.take_if(|text| *text == before.biography);
         self.links.take_if(|links| *links == before.links);
+        self.image.take_if(|image| *image == before.image);
     }
 
     /// Which are to be set.
@@ -41,11 +44,16 @@ impl ArtistUpdate {
             name,
             biography,
             links,
+            image,
         } = self;
         let name = name.as_ref().map(|_| "name");
         let biography = biography.as_ref().map(|_| "biography");
         let links = links.as_ref().map(|_| "links");
-        [name, biography, links].into_iter().flatten().collect()
+        let image = image.as_ref().map(|_| "image");
+        [name, biography, links, image]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 
@@ -114,6 +122,14 @@ pub async fn hold_names(tx: &mut Tx<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whose an artist is; the inner none where that is nobody.
+pub async fn owner_of_artist(db: &Db, id: ArtistId) -> Result<Option<Option<AccountId>>, Error> {
+    let read = Statement::<Nullable<SqlUuid>>::new("select account_id from artists where id = ")
+        .bind::<SqlUuid, _>(id.0);
+    let rows = db.load(Freshness::Current, &read).await?;
+    Ok(rows.into_iter().next())
+}
+
 /// An artist as it is before a change.
 #[derive(Debug, Queryable)]
 pub struct HeldArtist {
@@ -121,12 +137,19 @@ pub struct HeldArtist {
     pub name: String,
     pub biography: String,
     pub links: Vec<String>,
+    pub image: Option<ImageId>,
 }
 
 /// An artist, held until the transaction ends.
 pub async fn hold_artist(tx: &mut Tx<'_>, id: ArtistId) -> Result<Option<HeldArtist>, Error> {
-    let read = Statement::<(Nullable<SqlUuid>, Text, Text, Array<Text>)>::new(
-        "select account_id, name, biography, links from artists where id = ",
+    let read = Statement::<(
+        Nullable<SqlUuid>,
+        Text,
+        Text,
+        Array<Text>,
+        Nullable<SqlUuid>,
+    )>::new(
+        "select account_id, name, biography, links, image_id from artists where id = "
     )
     .bind::<SqlUuid, _>(id.0)
     .text(" for no key update");
@@ -153,6 +176,11 @@ pub async fn update_artist(
     }
     if let Some(links) = update.links {
         write = write.text(", links = ").bind::<Array<Text>, _>(links);
+    }
+    if let Some(image) = update.image {
+        write = write
+            .text(", image_id = ")
+            .bind::<Nullable<SqlUuid>, _>(image.map(|image| image.0));
     }
     let write = write
         .text(" where a.id = ")
