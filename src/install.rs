@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::accounts::{Accounts, Fault, Installation, Role};
 use crate::catalogue::artist_of_account;
 use crate::config::Environment;
+use crate::demo;
 
 /// What is wrong with what was typed, without any of it that is secret.
 #[derive(Debug, thiserror::Error)]
@@ -53,8 +54,9 @@ fn what_rights_need(accounts: &Accounts) -> &'static str {
     }
 }
 
-/// An account of each role, with a new password each time: one that is known to everybody would be an open door.
-pub async fn demo(accounts: &Accounts) -> anyhow::Result<String> {
+/// An account of each role, with a new password each time: one that is known to everybody would be an open door. What is
+/// told is told at once: whatever fails afterwards, whoever asked can sign in.
+pub async fn demo(accounts: &Accounts, mut tell: impl FnMut(&str)) -> anyhow::Result<()> {
     let password = SecretString::from(rand::random_iter::<u16>().take(5).fold(
         String::from("demo"),
         |mut text, number| {
@@ -63,10 +65,11 @@ pub async fn demo(accounts: &Accounts) -> anyhow::Result<String> {
             text
         },
     ));
-    let mut said = format!(
-        "Sign in by the mutation login; the password is {}\n",
+    tell(&format!(
+        "Sign in by the mutation login; the password is {}",
         password.expose_secret()
-    );
+    ));
+    let mut made = Vec::new();
     for (mailbox, name, role) in [
         ("listener", "Lin Hart", Role::Listener),
         ("artist", "Ari Moss", Role::Artist),
@@ -80,13 +83,17 @@ pub async fn demo(accounts: &Accounts) -> anyhow::Result<String> {
             password: password.clone(),
             roles: vec![role],
         };
-        accounts
-            .install(installation, artist_of_account)
-            .await
-            .map_err(told)?;
-        writeln!(said, "  {email}")?;
+        let account = accounts.install(installation, artist_of_account).await;
+        made.push(account.map_err(told)?);
+        tell(&format!("  {email}"));
     }
-    Ok(said)
+    if let [_, artist, moderator, _] = made.as_slice() {
+        demo::make_music(accounts.app(), artist, moderator).await?;
+        tell(
+            "The artist has an album, a track that was published and one that waits for the moderator.\n",
+        );
+    }
+    Ok(())
 }
 
 fn ask_password() -> anyhow::Result<SecretString> {

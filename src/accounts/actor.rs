@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::Accounts;
 use super::access::{Access, AccessFault};
 use super::fault::Fault;
-use super::model::{Account, AccountId, Grant, Principal, Role, Scope, Tier};
-use super::reads::holders;
+use super::model::{Account, AccountId, Grant, Principal, Role, Scope, SessionId, Tier};
+use super::reads::{Holder, holders};
 use crate::config::Environment;
 
 /// Who asks.
@@ -162,6 +162,17 @@ impl Actor {
     }
 }
 
+/// None where it is not; what is not known is a fault.
+fn believed(judged: Result<Arc<Access>, AccessFault>) -> Result<Option<Arc<Access>>, Fault> {
+    match judged {
+        Ok(access) => Ok(Some(access)),
+        Err(AccessFault::Invalid | AccessFault::Expired) => Ok(None),
+        Err(AccessFault::Unavailable) => {
+            Err(Fault::Unavailable("a token took too long to judge".into()))
+        }
+    }
+}
+
 fn needs_second_factor(role: Role) -> bool {
     matches!(role, Role::Moderator | Role::Admin)
 }
@@ -175,17 +186,10 @@ impl Accounts {
         address: Option<IpAddr>,
     ) -> Result<Option<Actor>, Fault> {
         let now = self.app.clock.now();
-        let access = match self.access.verify(token, now, address) {
-            Ok(access) => access,
-            Err(AccessFault::Invalid | AccessFault::Expired) => return Ok(None),
-            Err(AccessFault::Unavailable) => {
-                return Err(Fault::Unavailable("a token took too long to judge".into()));
-            }
+        let Some(access) = believed(self.access.verify(token, now, address))? else {
+            return Ok(None);
         };
-        let app = Arc::clone(&self.app);
-        let read = async move |grants| holders(&app, grants).await;
-        let holder = self.holders.load(access.grant, read).await?;
-        let Some(holder) = holder.filter(|holder| holder.account.id == access.account) else {
+        let Some(holder) = self.holder(access.grant, access.account).await? else {
             return Ok(None);
         };
         if let Grant::ApiToken(token) = access.grant
@@ -193,29 +197,69 @@ impl Accounts {
         {
             self.uses.note(&self.app, token);
         }
+        Ok(Some(match access.session() {
+            Some(session) => self.signed_in(session, holder),
+            None => Actor::Limited(Arc::new(Limited {
+                account: holder.account,
+                access,
+            })),
+        }))
+    }
+
+    /// Who somebody is by now that was let in a while ago, for what goes on after its request. A session may outlive the
+    /// token by which it was shown; what opens less than a session ends when it says. None where it is over.
+    pub async fn renewed(&self, actor: &Actor) -> Result<Option<Actor>, Fault> {
+        match actor {
+            Actor::Anonymous => Ok(Some(Actor::Anonymous)),
+            Actor::SignedIn(principal) => {
+                let (session, account) = (principal.session, principal.account.id);
+                let holder = self.holder(Grant::Session(session), account).await?;
+                Ok(holder.map(|holder| self.signed_in(session, holder)))
+            }
+            Actor::Limited(limited) => {
+                let now = self.app.clock.now();
+                let Some(access) = believed(self.access.verify_again(&limited.access, now))? else {
+                    return Ok(None);
+                };
+                let holder = self.holder(access.grant, access.account).await?;
+                Ok(holder.map(|holder| {
+                    Actor::Limited(Arc::new(Limited {
+                        account: holder.account,
+                        access,
+                    }))
+                }))
+            }
+        }
+    }
+
+    async fn holder(&self, grant: Grant, account: AccountId) -> Result<Option<Holder>, Fault> {
+        let app = Arc::clone(&self.app);
+        let read = async move |grants| holders(&app, grants).await;
+        let holder = self.holders.load(grant, read).await?;
+        Ok(holder.filter(|holder| holder.account.id == account))
+    }
+
+    fn signed_in(&self, session: SessionId, holder: Holder) -> Actor {
         let account = holder.account;
-        let Some(session) = access.session() else {
-            return Ok(Some(Actor::Limited(Arc::new(Limited { account, access }))));
-        };
         let needs_none = self.app.config.environment == Environment::Development;
         let has_factor = account.two_factor_at.is_some() && holder.has_second_factor;
-        Ok(Some(Actor::SignedIn(Arc::new(Principal {
+        Actor::SignedIn(Arc::new(Principal {
             account,
             session,
             may_administer: needs_none || has_factor,
-        }))))
+        }))
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use chrono::Utc;
     use uuid::Uuid;
 
     use super::*;
-    use crate::accounts::model::{SessionId, Status};
+    use crate::accounts::model::Status;
 
-    fn somebody(roles: &[Role], may_administer: bool) -> Actor {
+    pub fn somebody(roles: &[Role], may_administer: bool) -> Actor {
         let now = Utc::now();
         let account = Account {
             id: AccountId(Uuid::nil()),
@@ -228,6 +272,7 @@ mod tests {
             email_verified_at: Some(now),
             two_factor_at: None,
             erase_at: None,
+            avatar_id: None,
             created_at: now,
             updated_at: now,
         };

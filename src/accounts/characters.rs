@@ -2,7 +2,7 @@
 
 /// Whether a character takes no ink, or turns the direction of text: with it, two texts that look alike differ, or one
 /// looks like what it is not. The joiners of emoji and of some scripts are among them.
-pub(super) fn is_hidden(character: char) -> bool {
+pub fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
@@ -15,6 +15,14 @@ pub(super) fn is_hidden(character: char) -> bool {
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}' | '\u{e000}'..='\u{f8ff}'
             | '\u{f0000}'..='\u{10ffff}' | '\u{fdd0}'..='\u{fdef}'
         )
+}
+
+/// Whether a character is there for the direction of the text around it alone: what stands behind it is shown elsewhere.
+pub fn turns_text(character: char) -> bool {
+    matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
 }
 
 /// The joiners without which some emoji fall apart and Persian or Hindi are misspelt.

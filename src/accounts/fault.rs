@@ -29,6 +29,7 @@ stored_enum!(
         PasswordTooShort = "PASSWORD_TOO_SHORT",
         Suspended = "SUSPENDED",
         Unverified = "UNVERIFIED",
+        UnsupportedMedia = "UNSUPPORTED_MEDIA",
     }
 );
 

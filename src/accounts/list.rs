@@ -79,9 +79,16 @@ impl Term {
     }
 
     /// For `like` too, of the column `search_letters`: without ASCII's signs and spaces. None where the index knows none of it.
+    ///
+    /// Of an address' host no more than it begins with. Hosts are few, and whatever many accounts hold is compared with
+    /// each that holds the rest.
     pub fn letters(&self) -> Option<String> {
-        let is_kept = |letter: &char| !letter.is_ascii() || letter.is_ascii_alphanumeric();
-        let letters: String = self.0.chars().filter(is_kept).collect();
+        let letters = match self.0.split_once('@') {
+            Some((person, host)) if kept(person).count() >= LOOKED_UP => {
+                kept(person).chain(kept(host).take(LOOKED_UP)).collect()
+            }
+            _ => kept(&self.0).collect::<String>(),
+        };
         (letters.chars().count() >= LOOKED_UP).then(|| format!("%{letters}%"))
     }
 
@@ -98,6 +105,11 @@ impl Term {
         pattern.push('%');
         pattern
     }
+}
+
+fn kept(text: &str) -> impl Iterator<Item = char> {
+    text.chars()
+        .filter(|letter| !letter.is_ascii() || letter.is_ascii_alphanumeric())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -163,7 +175,12 @@ mod tests {
     #[test]
     fn what_is_looked_up_is_letters_in_a_row() {
         let letters = |text: &str| Term::parse(text).unwrap().unwrap().letters();
-        assert_eq!(letters("ana@ex.org"), Some("%anaexorg%".into()));
+        assert_eq!(letters("ana.b@ex.org"), Some("%anabexo%".into()));
+        assert_eq!(letters("山田山@山.org"), Some("%山田山山or%".into()));
+        assert_eq!(letters("ana@"), Some("%ana%".into()));
+        // Where the person is hardly anything, the host says more.
+        assert_eq!(letters("an@ex.org"), Some("%anexorg%".into()));
+        assert_eq!(letters("@rare.org"), Some("%rareorg%".into()));
         assert_eq!(letters(r" a-B_c%\ "), Some("%aBc%".into()));
         assert_eq!(letters("山田山"), Some("%山田山%".into()));
         for few in ["ab", "a@b", "山田", "@@@@"] {

@@ -2,6 +2,7 @@
 //! longer so is not mailed.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
@@ -13,6 +14,7 @@ use super::model::{Account, AccountId, MailPurpose, SessionId, Status};
 use super::secret::Mailed;
 use super::store::{self, Family, MailedToken};
 use super::{Accounts, Client, leaving, lifetimes, quotas};
+use crate::app::App;
 use crate::jobs::{Attempt, Failure};
 use crate::mail::Message;
 
@@ -27,19 +29,54 @@ impl Client {
     }
 }
 
+/// Until it is looked again whether an address may have another mail.
+const HAD_ENOUGH: Duration = Duration::from_secs(10 * 60);
 const COUNTED_WHEN_ASKED: [&str; 2] = ["verification", "password reset"];
 
 /// A mail that is wanted, and of which kind it is, for the limit on each.
-struct Wanted {
-    kind: &'static str,
-    message: Message,
+pub struct Wanted {
+    pub kind: &'static str,
+    pub message: Message,
+    /// Whether it is sent later where its address had enough of them: what is said nowhere else is not left out.
+    pub waits: bool,
+}
+
+/// Sends a mail; where its address had enough of its kind, later or not at all.
+pub async fn deliver(
+    app: &App,
+    Wanted {
+        kind,
+        message,
+        waits,
+    }: Wanted,
+    attempt: Attempt,
+) -> Result<(), Failure> {
+    // Tries of one mail are one mail, but for what waits. What anybody can ask for was counted when it was.
+    if (attempt.number == 1 || waits) && !COUNTED_WHEN_ASKED.contains(&kind) {
+        let whose = format!("{kind} {}", message.to.to_lowercase());
+        let fits = quotas::fits(app, quotas::MAILS, &whose).await;
+        if !fits.map_err(|_| Failure::passing("mails can't be counted"))? {
+            app.metrics.rate_limit_refusal("mails-of-a-kind");
+            if waits {
+                let why = "an address had enough mails of a kind";
+                return Err(Failure::NotYet(HAD_ENOUGH, why.into()));
+            }
+            tracing::warn!(
+                kind,
+                "an address had enough mails of a kind; this one is not sent"
+            );
+            return Ok(());
+        }
+    }
+    app.mailer.send(&message).await?;
+    Ok(())
 }
 
 impl Accounts {
     /// Nothing is sent where nothing is to be told any more, or where an address had enough mails of a kind.
     pub(super) async fn send(&self, mail: AccountMail, attempt: Attempt) -> Result<(), Failure> {
         match self.wanted(mail, attempt).await? {
-            Some(wanted) => self.send_wanted(wanted, attempt).await,
+            Some(wanted) => deliver(&self.app, wanted, attempt).await,
             None => Ok(()),
         }
     }
@@ -49,34 +86,17 @@ impl Accounts {
         let with = Stationery::new(&self.app.config);
         let message = leaving::Erased.message(&addressee(attempt, email, ""), &with)?;
         let kind = "erased";
-        self.send_wanted(Wanted { kind, message }, attempt).await
-    }
-
-    async fn send_wanted(
-        &self,
-        Wanted { kind, message }: Wanted,
-        attempt: Attempt,
-    ) -> Result<(), Failure> {
-        // Tries of one mail are one mail. What anybody can ask for was counted when it was.
-        if attempt.number == 1 && !COUNTED_WHEN_ASKED.contains(&kind) {
-            let whose = format!("{kind} {}", message.to.to_lowercase());
-            let fits = quotas::fits(&self.app, quotas::MAILS, &whose).await;
-            if !fits.map_err(|_| Failure::passing("mails can't be counted"))? {
-                self.app.metrics.rate_limit_refusal("mails-of-a-kind");
-                tracing::warn!(
-                    kind,
-                    "an address had enough mails of a kind; this one is not sent"
-                );
-                return Ok(());
-            }
-        }
-        self.app.mailer.send(&message).await?;
-        Ok(())
+        let wanted = Wanted {
+            kind,
+            message,
+            waits: false,
+        };
+        deliver(&self.app, wanted, attempt).await
     }
 
     async fn wanted(&self, mail: AccountMail, attempt: Attempt) -> Result<Option<Wanted>, Failure> {
         let with = Stationery::new(&self.app.config);
-        let to = |account: &Account| addressee(attempt, &account.email, &account.display_name);
+        let to = |account: &Account| Addressee::of(account, attempt);
         let (kind, message) = match mail {
             AccountMail::Verification {
                 token,
@@ -266,7 +286,11 @@ impl Accounts {
             }
         };
         let message = message?;
-        Ok(Some(Wanted { kind, message }))
+        Ok(Some(Wanted {
+            kind,
+            message,
+            waits: false,
+        }))
     }
 
     /// A token that still counts, with its clear text. One that was made by a key which is gone can't be written.
@@ -329,6 +353,13 @@ impl Accounts {
 
     async fn family(&self, session: SessionId) -> Result<Option<Family>, Failure> {
         Ok(store::family(&self.app.db, session).await?)
+    }
+}
+
+impl Addressee {
+    /// Whoever has an account, by a mail that is this job.
+    pub fn of(account: &Account, attempt: Attempt) -> Self {
+        addressee(attempt, &account.email, &account.display_name)
     }
 }
 

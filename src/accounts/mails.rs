@@ -66,7 +66,8 @@ impl Stationery {
         }
     }
 
-    pub(super) fn message(&self, letter: Letter, to: &Addressee) -> Result<Message, Error> {
+    /// A letter as it goes to somebody.
+    pub fn message(&self, letter: Letter, to: &Addressee) -> Result<Message, Error> {
         let name = Some(to.name.clone()).filter(|name| !name.is_empty());
         Letter { name, ..letter }.message(&to.mail, &to.email, &self.look)
     }
@@ -101,11 +102,11 @@ fn joined(base: &Url, page: &str) -> Url {
     url
 }
 
-pub(super) fn moment(at: DateTime<Utc>) -> String {
+pub fn moment(at: DateTime<Utc>) -> String {
     at.format("%-d %B %Y, %H:%M UTC").to_string()
 }
 
-pub(super) fn said(words: &[&str]) -> Vec<String> {
+pub fn said(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 

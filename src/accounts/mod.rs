@@ -42,29 +42,38 @@ use crate::vault::Sealed;
 /// For whoever judges access tokens without the rest of the service.
 pub use self::access::{Access, AccessFault, AccessTokens, Claims, MadeFor, NotMade};
 pub use self::actions::{
-    AccountChange, Admitted, AskedApiToken, BegunFactor, BesideRoles, Completion, Credentials,
-    Installation, MadeApiToken, ProfileChange, RefreshWith, Registration, SignIn, SignedIn,
-    count_accounts, oversee_accounts, oversee_api_token, oversee_listed, oversee_session,
+    AccountChange, Admitted, AdmittedProfile, AskedApiToken, BegunFactor, BesideRoles, Completion,
+    Credentials, Installation, MadeApiToken, ProfileChange, RefreshWith, Registration, SignIn,
+    SignedIn, count_accounts, oversee_accounts, oversee_api_token, oversee_listed, oversee_session,
     oversee_trusted_device,
 };
+#[cfg(test)]
+pub use self::actor::tests::somebody;
 pub use self::actor::{Actor, Limited, Refused};
 pub use self::challenge::{Offer, Provider};
+pub use self::characters::{is_hidden, turns_text};
 pub use self::client::{Client, Cookies, CsrfProof};
 pub use self::email::{EmailAddress, EmailFault};
 pub use self::fault::{Fault, Mistake, MistakeCode};
 pub use self::jobs::register_jobs;
-pub use self::leaving::{ExportAddress, Goes, OTHER_TRACES, PERSONAL_TABLES, PersonalTable};
+pub use self::leaving::{
+    EXPORTS, ExportAddress, Goes, OTHER_TRACES, PERSONAL_TABLES, PersonalTable,
+};
 pub use self::list::{AccountFilter, AccountOrder, AccountOrderField, Listed, Term, TermFault};
 pub use self::model::{
     Account, AccountId, ApiToken, ApiTokenId, Grant, MailPurpose, Principal, Role, Scope, Session,
     SessionId, Status, Tier, TrustedDevice, TrustedDeviceId, User, UserId,
 };
 
+pub use self::mailing::{Wanted, deliver};
+pub use self::mails::{Addressee, Stationery, moment, said};
 pub use self::name::{DisplayName, LONGEST_NAME, NameFault};
+pub use self::quotas::{Uploading, charge_upload};
 pub use self::reads::{
-    accounts_by_ids, api_token_of, api_tokens_of_accounts, charge_public_change, hold_in_use,
-    locks_of, pending_addresses, recovery_codes_left, session_of, sessions_of_accounts,
-    trusted_device_of, trusted_devices_of_accounts, users_by_ids,
+    accounts_by_ids, api_token_of, api_tokens_of_accounts, charge_public_change, hold_artist,
+    hold_in_use, locks_of, pending_addresses, recovery_codes_left, session_of,
+    sessions_of_accounts, shown_avatars, trusted_device_of, trusted_devices_of_accounts,
+    users_by_ids,
 };
 
 /// The columns of accounts that are kept encrypted.

@@ -78,6 +78,8 @@ pub struct Account {
     pub erase_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    /// The picture that everybody sees of them.
+    pub avatar_id: Option<uuid::Uuid>,
 }
 
 pub type AccountSql = (
@@ -93,6 +95,7 @@ pub type AccountSql = (
     Nullable<Timestamptz>,
     Timestamptz,
     Timestamptz,
+    Nullable<Uuid>,
 );
 
 impl Account {
@@ -117,9 +120,10 @@ pub struct User {
     pub id: UserId,
     pub display_name: String,
     pub created_at: DateTime<Utc>,
+    pub avatar_id: Option<uuid::Uuid>,
 }
 
-pub type UserSql = (Uuid, Text, Timestamptz);
+pub type UserSql = (Uuid, Text, Timestamptz, Nullable<Uuid>);
 
 impl From<&Account> for User {
     fn from(account: &Account) -> Self {
@@ -127,6 +131,7 @@ impl From<&Account> for User {
             id: account.user_id(),
             display_name: account.display_name.clone(),
             created_at: account.created_at,
+            avatar_id: account.avatar_id,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::fault::Fault;
-use super::model::Tier;
+use super::model::{Account, Tier};
 use crate::app::App;
 use crate::limits::{Decision, Quota};
 
@@ -51,6 +51,36 @@ pub fn api_tokens(tier: Tier) -> Counted {
             ..API_TOKENS
         },
     }
+}
+
+/// Ways in for files, each of which is counted by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Uploading {
+    SubmitTrack,
+    ResubmitTrack,
+    DirectUpload,
+}
+
+impl Uploading {
+    fn counted(self, tier: Tier) -> Counted {
+        let name = match self {
+            Self::SubmitTrack => "submitted-tracks",
+            Self::ResubmitTrack => "resubmitted-tracks",
+            Self::DirectUpload => "direct-uploads",
+        };
+        counted(
+            name,
+            match tier {
+                Tier::Free => 20,
+                Tier::Premium => 100,
+            },
+        )
+    }
+}
+
+/// Counts a file that is to come; refused where there were many.
+pub async fn charge_upload(app: &App, account: &Account, what: Uploading) -> Result<(), Fault> {
+    charge(app, what.counted(account.tier), &account.id.to_string()).await
 }
 
 /// Archives of what is kept about an account.

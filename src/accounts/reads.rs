@@ -4,8 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
+use super::Role;
 use super::actions::of_address;
+use super::actor::Refused;
 use super::fault::Fault;
 use super::model::{
     Account, AccountId, ApiToken, ApiTokenId, Grant, Session, SessionId, Status, TrustedDevice,
@@ -32,6 +35,11 @@ pub async fn users_by_ids(app: &App, ids: &[UserId]) -> Result<HashMap<UserId, A
         .into_iter()
         .map(|user| (user.id, Arc::new(user)))
         .collect())
+}
+
+/// Which of these pictures are the avatar of somebody whom everybody may see.
+pub async fn shown_avatars(app: &App, images: &[Uuid]) -> Result<Vec<Uuid>, Error> {
+    store::shown_avatars(&app.db, images).await
 }
 
 /// Whose a token is that still counts.
@@ -116,6 +124,16 @@ pub async fn hold_in_use(tx: &mut Tx<'_>, account: AccountId) -> Result<Option<A
     Ok(held
         .map(|(account, _)| account)
         .filter(|account| account.status == Status::Active))
+}
+
+/// The same of somebody who is an artist still. It comes before their artist, as for whoever takes the role or suspends them.
+pub async fn hold_artist(tx: &mut Tx<'_>, account: AccountId) -> Result<Account, Fault> {
+    let account = hold_in_use(tx, account).await?;
+    let account = account.ok_or(Refused::Unauthenticated)?;
+    match account.has(Role::Artist) {
+        true => Ok(account),
+        false => Err(Refused::Forbidden("Only artists may do this.").into()),
+    }
 }
 
 /// Counts a change of what everybody is told of somebody; refused where there were many.

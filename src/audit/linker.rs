@@ -104,7 +104,7 @@ async fn link_in_turn(db: &Db, waits: bool) -> Result<Tried, Error> {
         if waits {
             store::hold_chain(&mut tx).await?;
         } else if !store::try_hold_chain(&mut tx).await? {
-            tx.rollback().await?;
+            tx.rollback().await;
             return Ok(Tried::Busy);
         }
         // A statement after the one that took the lock: so it sees what the one before had done.

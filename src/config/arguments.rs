@@ -24,6 +24,8 @@ pub enum Command {
     Demo {
         tracks: u32,
         seed: u64,
+        /// How many of them can be heard.
+        sound: u32,
     },
     CreateAdmin {
         email: String,
@@ -56,6 +58,7 @@ impl Command {
             Some(("demo", demo)) => Self::Demo {
                 tracks: demo.get_one("tracks").copied().unwrap_or_default(),
                 seed: demo.get_one("seed").copied().unwrap_or_default(),
+                sound: demo.get_one("sound").copied().unwrap_or_default(),
             },
             Some(("admin", admin)) => {
                 let create = admin.subcommand().map(|(_, create)| create);
@@ -122,6 +125,12 @@ pub fn command() -> clap::Command {
                         .value_parser(value_parser!(u64))
                         .default_value("1")
                         .help("The same seed makes the same catalogue"),
+                    Arg::new("sound")
+                        .long("sound")
+                        .value_name("N")
+                        .value_parser(value_parser!(u32).range(0..=100_000))
+                        .default_value(TRACKS)
+                        .help("How many tracks can be heard, 0 to 100000, beginning with those that are seen first"),
                 ]),
             clap::Command::new("admin")
                 .about("Looks after administrators")

@@ -22,9 +22,20 @@ pub struct Target<'a> {
 }
 
 pub enum Progress {
-    Tracks { done: u32, of: u32 },
-    Indexes { built: usize, of: usize },
+    Tracks {
+        done: u32,
+        of: u32,
+    },
+    Indexes {
+        built: usize,
+        of: usize,
+    },
     Statistics,
+    /// Files, after all rows.
+    Sounds {
+        done: u32,
+        of: u32,
+    },
 }
 
 /// What the catalogue has, now that it is there.

@@ -1,8 +1,13 @@
 //! A believable catalogue for trying the service: made from a seed, the same each time, in any size.
 
+mod artist;
 mod biography;
 mod copy_text;
+mod cover;
 mod dice;
+mod fill;
+mod first;
+mod flac;
 mod generate;
 mod genres;
 mod load;
@@ -10,10 +15,16 @@ mod names;
 mod phrase;
 mod releases;
 mod rows;
+mod seen;
+mod sound;
+mod store;
 mod titles;
 
 use std::fmt;
 
+pub use artist::make_music;
+pub use fill::{Filled, fill};
+pub use first::{begin, register_jobs};
 pub use generate::{Catalogue, MAX_TRACKS};
 pub use load::{DemoError, Progress, Summary, Target, load};
 
@@ -50,6 +61,18 @@ impl fmt::Display for Summary {
     }
 }
 
+impl fmt::Display for Filled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Made music for {} tracks and {} pictures, {} MB.",
+            Thousands(self.tracks as u64),
+            Thousands(self.pictures as u64),
+            Thousands(self.bytes.div_ceil(1_000_000)),
+        )
+    }
+}
+
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -61,6 +84,12 @@ impl fmt::Display for Progress {
             ),
             Self::Indexes { built, of } => write!(f, "{built} of {of} indexes"),
             Self::Statistics => write!(f, "statistics"),
+            Self::Sounds { done, of } => write!(
+                f,
+                "{} of {} tracks can be heard",
+                Thousands((*done).into()),
+                Thousands((*of).into())
+            ),
         }
     }
 }

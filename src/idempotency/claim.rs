@@ -28,20 +28,34 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(500);
 pub struct Claim {
     app: Arc<App>,
     held: Held,
+    files: Option<Input>,
 }
 
 /// What whoever comes with a key finds.
 pub enum Begun {
     /// It is theirs to do.
     Ours(Claim),
-    /// It was done before; what was answered.
-    Answered(Vec<u8>),
+    /// It was done before; what was answered, and to which files, if all of them were read.
+    Answered {
+        answer: Vec<u8>,
+        files: Option<Files>,
+    },
     /// Another does it now.
     Running,
     /// It was done, or some of it, and nobody knows what was answered.
     Unanswered,
     /// The key was used for something else.
     OtherInput,
+}
+
+/// The files of what was done before, as far as others can be told to be the same.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Files(Vec<u8>);
+
+impl Files {
+    pub fn are(&self, files: &Input) -> bool {
+        files.is(&self.0)
+    }
 }
 
 /// What came of it.
@@ -73,7 +87,8 @@ impl Claim {
             let row = match found {
                 Found::Claimed => {
                     let app = app.clone();
-                    return Ok(Begun::Ours(Self { app, held }));
+                    let files = None;
+                    return Ok(Begun::Ours(Self { app, held, files }));
                 }
                 Found::Row(row) => row,
                 Found::Gone => continue,
@@ -82,7 +97,10 @@ impl Claim {
                 return Ok(Begun::OtherInput);
             }
             match row.answer {
-                Some(answer) => return Ok(Begun::Answered(answer)),
+                Some(answer) => {
+                    let files = row.files.map(Files);
+                    return Ok(Begun::Answered { answer, files });
+                }
                 None if row.held_until > now => return Ok(Begun::Running),
                 None if row.is_done => return Ok(Begun::Unanswered),
                 // Left in the moment before this look.
@@ -116,6 +134,11 @@ impl Claim {
         }
     }
 
+    /// What its files were, now that all of them are read.
+    pub fn had_files(&mut self, files: Input) {
+        self.files = Some(files);
+    }
+
     /// Records what came of it. Where that can't be, the next who comes finds out whether something stands.
     pub async fn end(self, ended: Ended) {
         for tried in 1.. {
@@ -132,13 +155,14 @@ impl Claim {
 
     async fn record(&self, ended: &Ended) -> Result<(), Error> {
         let (db, held) = (&self.app.db, self.held);
+        let files = self.files.as_ref();
         match ended {
             Ended::Answered(answer) => {
-                store::keep(db, held, answer).await?;
+                store::keep(db, held, answer, files).await?;
             }
             Ended::Refused(answer) => {
                 if !store::give_back(db, held).await? {
-                    store::keep(db, held, answer).await?;
+                    store::keep(db, held, answer, files).await?;
                 }
             }
             Ended::Unanswered => {

@@ -10,6 +10,9 @@
 //! - An answer is kept for a day. What was only refused, or failed by our fault, and wrote nothing, gives its key back,
 //!   since it may go otherwise the next time. What wrote something and could not say what has no answer: whoever sends it
 //!   again is told that, rather than that it is done anew.
+//! - Files are part of what was sent, and are known only once they have come. The claim is made before; what they were is kept
+//!   beside the answer, for whoever comes next to be compared with. An answer that was given without reading all of them holds if
+//!   something was done.
 //! - A key is its account's, whichever session or token it comes by. What it was used for ([`Input`]) holds the sender's
 //!   rights too: an answer is told only to whoever may as much as the one who had it first.
 //!
@@ -21,7 +24,7 @@ mod input;
 mod key;
 mod store;
 
-pub use self::claim::{Begun, Claim, Ended};
+pub use self::claim::{Begun, Claim, Ended, Files};
 pub use self::forget::{forget_answers, register_jobs};
 pub use self::input::Input;
 pub use self::key::{Key, KeyFault};

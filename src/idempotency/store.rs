@@ -33,11 +33,13 @@ pub enum Found {
 pub struct Row {
     pub input: Vec<u8>,
     pub answer: Option<Vec<u8>>,
+    pub files: Option<Vec<u8>>,
     pub is_done: bool,
     pub held_until: DateTime<Utc>,
 }
 
 type RowSql = (
+    Nullable<Binary>,
     Nullable<Binary>,
     Nullable<Binary>,
     Nullable<Bool>,
@@ -70,7 +72,7 @@ pub async fn claim(
     .bind::<Timestamptz, _>(expires_at)
     .text(
         ") on conflict (account_id, key) do update set input = excluded.input, attempt = excluded.attempt, \
-         held_until = excluded.held_until, is_done = false, answer = null, expires_at = excluded.expires_at \
+         held_until = excluded.held_until, is_done = false, answer = null, files = null, expires_at = excluded.expires_at \
          where k.expires_at <= ",
     )
     .bind::<Timestamptz, _>(now)
@@ -79,8 +81,8 @@ pub async fn claim(
     .text(" and k.input = any(")
     .bind::<Array<Binary>, _>(input.all())
     .text(
-        ")) returning 1) select null::bytea, null::bytea, null::boolean, null::timestamptz from claimed \
-         union all select input, answer, is_done, held_until from idempotency_keys \
+        ")) returning 1) select null::bytea, null::bytea, null::bytea, null::boolean, null::timestamptz from claimed \
+         union all select input, answer, files, is_done, held_until from idempotency_keys \
          where not exists (select from claimed) and account_id = ",
     )
     .bind::<SqlUuid, _>(held.account)
@@ -89,15 +91,17 @@ pub async fn claim(
     type Read = (
         Option<Vec<u8>>,
         Option<Vec<u8>>,
+        Option<Vec<u8>>,
         Option<bool>,
         Option<DateTime<Utc>>,
     );
     let found: Option<Read> = db.write(&write).await?.into_iter().next();
     Ok(match found {
         None => Found::Gone,
-        Some((Some(input), answer, Some(is_done), Some(held_until))) => Found::Row(Row {
+        Some((Some(input), answer, files, Some(is_done), Some(held_until))) => Found::Row(Row {
             input,
             answer,
+            files,
             is_done,
             held_until,
         }),
@@ -121,9 +125,17 @@ pub async fn hold(db: &Db, held: Held, until: DateTime<Utc>) -> Result<bool, Err
     Ok(db.execute(&with(write, held)).await? > 0)
 }
 
-pub async fn keep(db: &Db, held: Held, answer: &[u8]) -> Result<usize, Error> {
+/// Keeps what was answered, and what the files were that it is the answer to.
+pub async fn keep(
+    db: &Db,
+    held: Held,
+    answer: &[u8],
+    files: Option<&Input>,
+) -> Result<usize, Error> {
     let write = Statement::new("update idempotency_keys set answer = ")
         .bind::<Binary, _>(answer.to_vec())
+        .text(", files = ")
+        .bind::<Nullable<Binary>, _>(files.map(Input::newest))
         .text(" where account_id = ");
     db.execute(&with(write, held)).await
 }

@@ -7,6 +7,7 @@ mod narrowed;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,9 +82,31 @@ pub struct Access {
     /// Where it depends on what is touched: what decides then. Without that it opens its scopes for nothing in
     /// particular, perhaps none.
     pub touching: Option<Touching>,
+    /// Where its holder narrowed it: what is judged anew when time has passed.
+    pub brought: Option<Brought>,
     /// One of each block. Whoever takes back one takes back all that was made by narrowing it.
     pub revocation_ids: Vec<Vec<u8>>,
 }
+
+/// A token that its holder narrowed, and where it came from.
+#[derive(Clone)]
+pub struct Brought(Arc<(Biscuit, Option<IpAddr>)>);
+
+/// Says nothing of the token: who reads it could use it.
+impl fmt::Debug for Brought {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Brought")
+    }
+}
+
+/// The same one, brought once.
+impl PartialEq for Brought {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Brought {}
 
 impl Access {
     /// The session that it opens all of; none where it opens less.
@@ -102,6 +125,7 @@ impl Access {
             expires_at: _,
             scopes,
             touching,
+            brought: _,
             revocation_ids,
         } = self;
         let scopes = scopes.iter().flatten().map(|scope| scope.as_str());
@@ -202,11 +226,32 @@ impl AccessTokens {
             };
         }
         let token = self.parse(token)?;
-        let access = Arc::new(self.judge(&token, now, address)?);
-        if token.block_count() == 1 {
-            self.known.insert(hash, access.clone());
+        let mut access = self.judge(&token, now, address)?;
+        if token.block_count() > 1 {
+            access.brought = Some(Brought(Arc::new((token, address))));
+            return Ok(Arc::new(access));
         }
+        let access = Arc::new(access);
+        self.known.insert(hash, access.clone());
         Ok(access)
+    }
+
+    /// What a token opens at a later time that was believed before.
+    pub fn verify_again(
+        &self,
+        access: &Arc<Access>,
+        now: DateTime<Utc>,
+    ) -> Result<Arc<Access>, AccessFault> {
+        match &access.brought {
+            Some(brought) => {
+                let (token, address) = &*brought.0;
+                let mut access = self.judge(token, now, *address)?;
+                access.brought = Some(brought.clone());
+                Ok(Arc::new(access))
+            }
+            None if now < access.expires_at => Ok(Arc::clone(access)),
+            None => Err(AccessFault::Expired),
+        }
     }
 
     /// The token, every block of which is signed as it should be.
@@ -314,6 +359,7 @@ fn read(fact: Fact) -> Option<(Access, String)> {
         expires_at: DateTime::from_timestamp(i64::try_from(expires_at).ok()?, 0)?,
         scopes: None,
         touching: None,
+        brought: None,
         revocation_ids: Vec::new(),
     };
     Some((access, audience))

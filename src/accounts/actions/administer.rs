@@ -110,7 +110,7 @@ impl Accounts {
                 Ok(Arc::new(after))
             }
             Err(fault) => {
-                tx.rollback().await?;
+                tx.rollback().await;
                 Err(fault)
             }
         }

@@ -104,7 +104,7 @@ impl Accounts {
         let mut tx = self.app.db.begin().await?;
         let ended = store::end_api_token(&mut tx, principal.account.id, id, now).await?;
         let Some(ended) = ended else {
-            tx.rollback().await?;
+            tx.rollback().await;
             return Err(unknown().into());
         };
         audit::record(&mut tx, event("api_token.revoked", &ended, client, now)).await?;

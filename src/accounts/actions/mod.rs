@@ -29,7 +29,7 @@ pub use self::oversee::{
     count_accounts, oversee_accounts, oversee_api_token, oversee_listed, oversee_session,
     oversee_trusted_device,
 };
-pub use self::profile::ProfileChange;
+pub use self::profile::{AdmittedProfile, ProfileChange};
 pub use self::refresh::RefreshWith;
 pub use self::register::Registration;
 pub use self::second_step::Completion;

@@ -62,7 +62,7 @@ impl Accounts {
         let held = store::hold_account(&mut tx, account.id).await?;
         let taken = store::take_token(&mut tx, hash, now).await?;
         let (Some((account, _)), Some(_)) = (held, taken) else {
-            tx.rollback().await?;
+            tx.rollback().await;
             return Err(unknown().into());
         };
         self.set_password(&mut tx, &account, password_hash.as_str(), None, client)

@@ -108,16 +108,16 @@ impl Accounts {
         let mut tx = self.app.db.begin().await?;
         let held = store::hold_account(&mut tx, account.id).await?;
         let Some((account, _)) = held else {
-            tx.rollback().await?;
+            tx.rollback().await;
             return Err(unknown().into());
         };
         // What changes the password or the factor takes the steps away that were begun before.
         if !store::take_second_step(&mut tx, step.id, now).await? {
-            tx.rollback().await?;
+            tx.rollback().await;
             return Err(unknown().into());
         }
         if !spend(&mut tx, &account, &given, client, now).await? {
-            tx.rollback().await?;
+            tx.rollback().await;
             self.failed_by_code(attempt, &account, FAILED, client)
                 .await?;
             return Err(wrong_code().of("code").into());

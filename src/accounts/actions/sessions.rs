@@ -95,7 +95,7 @@ impl Accounts {
         let owner = principal.account.id;
         let ended = store::end_session(&mut tx, session, Some(owner), Ending::Revoked, now).await?;
         if ended.is_none() {
-            tx.rollback().await?;
+            tx.rollback().await;
             return Err(unknown().into());
         }
         let event = self.session_event("session.revoked", owner, session, owner, client);

@@ -153,11 +153,11 @@ impl Accounts {
                 Some((account, hash)) if hash == kept => break (tx, account),
                 Some(changed) => changed,
                 None => {
-                    tx.rollback().await?;
+                    tx.rollback().await;
                     return Err(wrong().into());
                 }
             };
-            tx.rollback().await?;
+            tx.rollback().await;
             // It may be the same password still, in a better hash.
             let password = input.password.expose_secret();
             let stored = PasswordHash::stored(hash.as_str());
@@ -399,7 +399,7 @@ impl Accounts {
         match hold_as_compared(&mut tx, compared, now).await? {
             Held::AsCompared(account) => Ok((tx, account)),
             Held::Changed => {
-                tx.rollback().await?;
+                tx.rollback().await;
                 let mistake = Mistake::new(
                     MistakeCode::InvalidCredentials,
                     "The password or the second factor was changed meanwhile.",
@@ -407,13 +407,13 @@ impl Accounts {
                 Err(mistake.of(field).into())
             }
             Held::Out => {
-                tx.rollback().await?;
+                tx.rollback().await;
                 // The password was right all the same.
                 self.take_back(attempt).await;
                 Err(Refused::Unauthenticated.into())
             }
             Held::Spent(account, field) => {
-                tx.rollback().await?;
+                tx.rollback().await;
                 let client = compared.client;
                 self.failed_by_code(attempt, &account, CODE_FAILED, client)
                     .await?;

@@ -45,7 +45,7 @@ impl Accounts {
         let now = self.app.clock.now();
         let (mut tx, account) = self.begin_as_compared(&compared, "password").await?;
         if !store::begin_factor(&mut tx, account.id, sealed, now).await? {
-            tx.rollback().await?;
+            tx.rollback().await;
             return Err(already_enabled().into());
         }
         let event = Event::new("two_factor.begun", &client.by(account.id), now).about(account.id);
@@ -123,12 +123,12 @@ impl Accounts {
         };
         if !is_in {
             // Its owner may have put out a thief meanwhile, who would lock them out by this.
-            tx.rollback().await?;
+            tx.rollback().await;
             self.take_back(attempt).await;
             return Err(Refused::Unauthenticated.into());
         }
         if !store::confirm_factor(&mut tx, account, begun_at, step, now).await? {
-            tx.rollback().await?;
+            tx.rollback().await;
             // Somebody was faster: with the same, or by beginning another.
             self.take_back(attempt).await;
             let factor = store::factor(&self.app.db, account).await?;
@@ -159,7 +159,7 @@ impl Accounts {
             .hold_with_code(principal, password, code, client)
             .await?;
         if !drop_factor(&mut tx, account, now).await? {
-            tx.rollback().await?;
+            tx.rollback().await;
             return Err(not_enabled().into());
         }
         let by = Some(account);
@@ -218,7 +218,7 @@ impl Accounts {
         match account.two_factor_at {
             Some(_) => Ok((tx, account.id, now)),
             None => {
-                tx.rollback().await?;
+                tx.rollback().await;
                 Err(not_enabled().into())
             }
         }
@@ -239,7 +239,7 @@ impl Accounts {
         let account = principal.account.id;
         let mut tx = self.app.db.begin().await?;
         if !store::distrust_device(&mut tx, device, account, now).await? {
-            tx.rollback().await?;
+            tx.rollback().await;
             return Err(unknown().into());
         }
         let event = Event::new("device.distrusted", &client.by(account), now)

@@ -58,7 +58,7 @@ impl Accounts {
             _ => false,
         };
         if !done {
-            tx.rollback().await?;
+            tx.rollback().await;
             return Err(unknown().into());
         }
         tx.commit().await?;

@@ -6,7 +6,7 @@ use super::tables::{Goes, PERSONAL_TABLES, PersonalTable};
 use crate::accounts::model::{Account, AccountId};
 use crate::accounts::{Accounts, actions, store};
 use crate::audit::{self, By, Event};
-use crate::jobs::{self, Failure, New};
+use crate::jobs::{self, Failure, Job, New};
 
 /// By which all else is found: it stands until nothing else does.
 const THE_LAST: &str = "accounts";
@@ -42,8 +42,10 @@ impl Accounts {
         // While there are rows to tell which files are theirs.
         let archives = store::exports_of(&app.db, id).await?;
         self.delete_archives(&archives).await?;
-        // While there are rows to tell what else speaks of them.
-        jobs::forget_about(&app.db, self.said_of(&account).await?).await?;
+        // While there are rows to tell what else speaks of them; but what tells them of it may have been asked for already, by
+        // whoever was quicker.
+        let said = self.said_of(&account).await?;
+        jobs::forget_about(&app.db, said, ErasedMail::KIND).await?;
         for table in PERSONAL_TABLES {
             let goes_now =
                 table.goes == Goes::Deleted && ![OF_THE_TRAIL, THE_LAST].contains(&table.table);
@@ -52,7 +54,7 @@ impl Accounts {
         let mut tx = app.db.begin().await?;
         audit::erase_personal(&mut tx, id, now).await?;
         let Some(account) = store::erase_account(&mut tx, id, now).await? else {
-            tx.rollback().await?;
+            tx.rollback().await;
             return Ok(());
         };
         // Somebody may have tried to sign in meanwhile; who guesses at nobody's address is counted anew.

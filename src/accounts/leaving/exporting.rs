@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -22,7 +22,10 @@ use crate::audit::{self, Event};
 use crate::jobs::{Attempt, Failure, Job};
 use crate::storage::{ContentType, Facts, Key, KeyError, Shown};
 
-const FOLDER: &str = "exports";
+/// Where archives are among the stored files.
+pub const FOLDER: &str = "exports";
+/// So much may the clocks of storage and service differ.
+const CLOCKS_APART: TimeDelta = TimeDelta::hours(1);
 /// What is refused, as the trail has it.
 const WHAT: &str = "export";
 
@@ -62,7 +65,7 @@ impl Accounts {
         let mut tx = app.db.begin().await?;
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         if !store::export_was_made(&mut tx, id, size, expires_at, now).await? {
-            tx.rollback().await?;
+            tx.rollback().await;
             // Told of already by another try; or of an account that was closed meanwhile, which is told of nothing.
             if store::drop_unmade_export(&app.db, id).await? > 0 {
                 self.delete_archives(&[id]).await?;
@@ -136,20 +139,33 @@ impl Accounts {
         let app = &self.app;
         // Their owners may ask for another.
         store::drop_given_up_exports(&app.db, MakeExport::KIND).await?;
+        let mut failed = Ok(());
         loop {
             let ended = store::ended_exports(&app.db, app.clock.now()).await?;
-            self.delete_archives(&ended).await?;
-            store::drop_exports(&app.db, &ended).await?;
-            if ended.len() < store::SOME_EXPORTS {
+            let mut gone = Vec::with_capacity(ended.len());
+            for id in &ended {
+                // One that can't be deleted now keeps no other.
+                match self.delete_archives(&[*id]).await {
+                    Ok(()) => gone.push(*id),
+                    Err(failure) => failed = Err(failure),
+                }
+            }
+            store::drop_exports(&app.db, &gone).await?;
+            if ended.len() < store::SOME_EXPORTS || gone.is_empty() {
                 break;
             }
         }
+        // Nobody could fetch it any more, whichever database its row is in.
+        let before = app.clock.now() - lifetimes::EXPORT - CLOCKS_APART;
         let folder = Key::new([FOLDER]).map_err(Failure::lasting)?;
         let mut files = app.storage.list(&folder).chunks(store::SOME_EXPORTS);
         while let Some(some) = files.next().await {
             let mut ids = HashSet::new();
             for file in some {
-                ids.extend(id_of(&file.map_err(Failure::passing)?.key));
+                let file = file.map_err(Failure::passing)?;
+                if file.modified < before {
+                    ids.extend(id_of(&file.key));
+                }
             }
             // A file is never there before its row.
             let listed: Vec<Uuid> = ids.iter().copied().collect();
@@ -157,9 +173,13 @@ impl Accounts {
                 ids.remove(&known);
             }
             let lost: Vec<Uuid> = ids.into_iter().collect();
-            self.delete_archives(&lost).await?;
+            for id in lost {
+                if let Err(failure) = self.delete_archives(&[id]).await {
+                    failed = Err(failure);
+                }
+            }
         }
-        Ok(())
+        failed
     }
 
     pub(super) async fn delete_archives(&self, ids: &[Uuid]) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ mod jobs;
 mod mails;
 mod tables;
 
-pub use self::exporting::ExportAddress;
+pub use self::exporting::{ExportAddress, FOLDER as EXPORTS};
 pub(super) use self::jobs::{MakeExport, register};
 pub(super) use self::mails::{Closed, Erased, ExportReady, Reopened};
 pub(super) use self::tables::Whose;

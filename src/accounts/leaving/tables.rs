@@ -17,7 +17,8 @@ pub struct PersonalTable {
     pub shown: &'static [&'static str],
     /// Those of the shown that are ids, with the prefix that they have outside.
     pub ids: &'static [(&'static str, &'static str)],
-    /// What works as a secret, tells of one, or is of somebody else: they are shown whether there is something.
+    /// What works as a secret, tells of one, is of somebody else, or is bytes that tell nobody anything: they are shown whether there is
+    /// something.
     pub withheld: &'static [&'static str],
     pub goes: Goes,
 }
@@ -35,6 +36,8 @@ const OF_ACCOUNT: &str = "k.account_id = $1";
 const ACCOUNT: (&str, &str) = ("account_id", AccountId::PREFIX);
 const OF_ARTIST: &str = "k.artist_id = (select id from artists where account_id = $1)";
 const ARTIST: (&str, &str) = ("artist_id", "artist");
+const AUDIO: (&str, &str) = ("audio_id", "audio");
+const IMAGE: &str = "image";
 
 /// In the order in which they are erased: what is found by others goes before them, and the account is the last.
 pub const PERSONAL_TABLES: &[PersonalTable] = &[
@@ -165,7 +168,7 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
         shown: &["account_id", "held_until", "is_done", "expires_at"],
         ids: &[ACCOUNT],
         // What was answered may be about somebody else, and is forgotten within a day.
-        withheld: &["key", "input", "attempt", "answer"],
+        withheld: &["key", "input", "attempt", "answer", "files"],
         goes: Goes::Deleted,
     },
     PersonalTable {
@@ -236,6 +239,39 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
         goes: Goes::Stays(CHAINED),
     },
     PersonalTable {
+        table: "submissions",
+        key: ID,
+        whose: "k.submitted_by = $1 or k.artist_id = (select id from artists where account_id = $1)",
+        shown: &[
+            "id",
+            "track_id",
+            "artist_id",
+            "submitted_by",
+            "status",
+            "audio_id",
+            "new_title",
+            "new_sort_title",
+            "new_cover_id",
+            "failure",
+            "note",
+            "review_note",
+            "reviewed_at",
+            "created_at",
+            "updated_at",
+        ],
+        ids: &[
+            ("id", "submission"),
+            ("track_id", "track"),
+            ARTIST,
+            ("submitted_by", AccountId::PREFIX),
+            AUDIO,
+            ("new_cover_id", IMAGE),
+        ],
+        // Who reviewed it is somebody else.
+        withheld: &["reviewed_by"],
+        goes: Goes::Deleted,
+    },
+    PersonalTable {
         table: "tracks",
         key: ID,
         whose: OF_ARTIST,
@@ -255,9 +291,64 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
             "published_at",
             "created_at",
             "updated_at",
+            "cover_id",
+            "audio_id",
+            "artist_is_shown",
         ],
-        ids: &[("id", "track"), ARTIST, ("album_id", "album")],
+        ids: &[
+            ("id", "track"),
+            ARTIST,
+            ("album_id", "album"),
+            ("cover_id", IMAGE),
+            AUDIO,
+        ],
         withheld: &[],
+        goes: Goes::Deleted,
+    },
+    PersonalTable {
+        table: "audios",
+        key: ID,
+        whose: OF_ACCOUNT,
+        shown: &[
+            "id",
+            "account_id",
+            "content_type",
+            "byte_size",
+            "received_at",
+            "scanned_at",
+            "measured_at",
+            "codec",
+            "duration_ms",
+            "sample_rate_hz",
+            "channels",
+            "bitrate_kbps",
+            "loudness_lufs",
+            "true_peak_dbtp",
+            "checked_at",
+            "damaged_at",
+            "check_at",
+        ],
+        ids: &[("id", "audio"), ACCOUNT],
+        withheld: &["sha256", "peaks"],
+        goes: Goes::Deleted,
+    },
+    PersonalTable {
+        table: "direct_uploads",
+        key: ID,
+        whose: OF_ACCOUNT,
+        shown: &[
+            "id",
+            "account_id",
+            "status",
+            "byte_size",
+            "part_size",
+            "failure",
+            "claimed_at",
+            "created_at",
+            "expires_at",
+        ],
+        ids: &[("id", "direct_upload"), ACCOUNT],
+        withheld: &["handle", "sha256"],
         goes: Goes::Deleted,
     },
     PersonalTable {
@@ -272,8 +363,9 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
             "released_on",
             "created_at",
             "updated_at",
+            "cover_id",
         ],
-        ids: &[("id", "album"), ARTIST],
+        ids: &[("id", "album"), ARTIST, ("cover_id", IMAGE)],
         withheld: &[],
         goes: Goes::Deleted,
     },
@@ -292,9 +384,30 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
             "updated_at",
             "account_id",
             "is_shown",
+            "image_id",
         ],
-        ids: &[("id", "artist"), ACCOUNT],
+        ids: &[("id", "artist"), ACCOUNT, ("image_id", IMAGE)],
         withheld: &[],
+        goes: Goes::Deleted,
+    },
+    PersonalTable {
+        table: "images",
+        key: ID,
+        whose: OF_ACCOUNT,
+        shown: &[
+            "id",
+            "account_id",
+            "content_type",
+            "byte_size",
+            "width",
+            "height",
+            "received_at",
+            "checked_at",
+            "damaged_at",
+            "check_at",
+        ],
+        ids: &[("id", IMAGE), ACCOUNT],
+        withheld: &["sha256", "thumb_hash"],
         goes: Goes::Deleted,
     },
     PersonalTable {
@@ -317,8 +430,9 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
             "search_text",
             "search_letters",
             "erase_at",
+            "avatar_id",
         ],
-        ids: &[("id", AccountId::PREFIX)],
+        ids: &[("id", AccountId::PREFIX), ("avatar_id", IMAGE)],
         withheld: &["password_hash", "totp_secret", "totp_last_step"],
         goes: Goes::Deleted,
     },
@@ -330,11 +444,17 @@ const CHAINED: &str = "what happened stays in one chain that can be verified; wh
                        that nothing knows any more is nobody's";
 
 /// Tables that may say something of a person in another way, and what becomes of that.
-pub const OTHER_TRACES: &[(&str, &str)] = &[(
-    "jobs",
-    "mails that wait or were given up: what speaks of somebody who is erased is deleted, and an archive leaves out what is gone \
-     once it is sent",
-)];
+pub const OTHER_TRACES: &[(&str, &str)] = &[
+    (
+        "jobs",
+        "mails that wait or were given up: what speaks of somebody who is erased is deleted, and an archive leaves out what is gone \
+         once it is sent",
+    ),
+    (
+        "gone_files",
+        "which files of theirs are to be deleted, a day after their rows",
+    ),
+];
 
 impl PersonalTable {
     /// The condition, cut where values stand in it: each piece of text, and which value follows.

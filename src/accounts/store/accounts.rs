@@ -25,9 +25,18 @@ pub async fn accounts_by_ids(db: &Db, ids: &[AccountId]) -> Result<Vec<Account>,
 pub async fn users_by_ids(db: &Db, ids: &[UserId]) -> Result<Vec<User>, Error> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let read = Statement::<UserSql>::new(
-        "select id, display_name, created_at from accounts where status = 'ACTIVE' and id",
+        "select id, display_name, created_at, avatar_id from accounts where status = 'ACTIVE' and id",
     )
     .one_of::<SqlUuid, _>(ids);
+    db.load(Freshness::MayLag, &read).await
+}
+
+/// Which of these pictures somebody has who is to be seen.
+pub async fn shown_avatars(db: &Db, images: &[Uuid]) -> Result<Vec<Uuid>, Error> {
+    let read = Statement::<SqlUuid>::new(
+        "select avatar_id from accounts where status = 'ACTIVE' and avatar_id",
+    )
+    .one_of::<SqlUuid, _>(images.to_vec());
     db.load(Freshness::MayLag, &read).await
 }
 
@@ -220,20 +229,48 @@ pub async fn renew_hash(
     tx.execute(&write).await
 }
 
-pub async fn set_display_name(
+/// Sets what is given of what people say of themselves; the rest stays.
+pub async fn set_profile(
     tx: &mut Tx<'_>,
     id: AccountId,
-    display_name: &str,
+    display_name: Option<&str>,
+    avatar: Option<Option<Uuid>>,
     now: DateTime<Utc>,
 ) -> Result<Option<Account>, Error> {
-    let write = Statement::<AccountSql>::new("update accounts a set display_name = ")
-        .bind::<Text, _>(display_name.to_owned())
-        .text(", updated_at = ")
-        .bind::<Timestamptz, _>(now)
+    let mut write = Statement::<AccountSql>::new("update accounts a set updated_at = ")
+        .bind::<Timestamptz, _>(now);
+    if let Some(name) = display_name {
+        write = write
+            .text(", display_name = ")
+            .bind::<Text, _>(name.to_owned());
+    }
+    if let Some(avatar) = avatar {
+        write = write
+            .text(", avatar_id = ")
+            .bind::<Nullable<SqlUuid>, _>(avatar);
+    }
+    let write = write
         .text(" where a.id = ")
         .bind::<SqlUuid, _>(id)
         .text(concat!(" returning ", account_columns!()));
     tx.first(&write).await
+}
+
+/// Deletes a picture that another took the place of.
+pub async fn delete_avatar(tx: &mut Tx<'_>, image: Uuid) -> Result<(), Error> {
+    let write = Statement::<()>::new("delete from images where id = ").bind::<SqlUuid, _>(image);
+    tx.execute(&write).await?;
+    Ok(())
+}
+
+/// The same of one that came for something that was not done.
+pub async fn discard_avatar(db: &Db, image: Uuid) -> Result<(), Error> {
+    let write = Statement::<()>::new(
+        "delete from images i where not exists (select from accounts where avatar_id = i.id) and i.id = ",
+    )
+    .bind::<SqlUuid, _>(image);
+    db.execute(&write).await?;
+    Ok(())
 }
 
 /// Of an account that is in use.

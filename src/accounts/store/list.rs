@@ -6,6 +6,7 @@
 //! to be, evenly spread; names are not, in the order of names. So it is not asked: a page is read along the order as far
 //! as it costs little, and if that was not enough, all that match are found and sorted.
 
+use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, BigInt, Text, Timestamptz};
 
 use super::account_columns;
@@ -13,7 +14,7 @@ use crate::accounts::list::{
     AccountFilter, AccountOrder, AccountOrderField, Listed, ListedSql, Term,
 };
 use crate::accounts::model::{Status, Tier};
-use crate::db::keyset::{Order, Slice, Window};
+use crate::db::keyset::{Direction, Order, Position, Slice, SortValue, Window};
 use crate::db::{Db, Error, Freshness, Statement};
 
 /// How many rows are read along an order for each that is wanted.
@@ -32,7 +33,10 @@ pub async fn list_accounts(
     if filter.matches_nothing() {
         return Ok(window.slice(Vec::new()));
     }
-    let list = List::new(filter, order, window);
+    let Some(narrowed) = narrowed(filter, order, window) else {
+        return Ok(window.slice(Vec::new()));
+    };
+    let list = List::new(filter, order, &narrowed);
     let is_full = |rows: &Vec<Listed>| rows.len() > window.count as usize;
     if list.is_a_stretch() {
         return Ok(window.slice(db.load(Freshness::Current, &list.stretch()).await?));
@@ -59,6 +63,44 @@ pub async fn count_accounts(db: &Db, filter: &AccountFilter) -> Result<i64, Erro
     let read = created(read, filter).planned_each_time();
     let counted = db.load(Freshness::Current, &read).await?;
     Ok(counted.into_iter().next().unwrap_or_default())
+}
+
+/// The window without those of its ends that the filter's times lie within; none where they lie beyond. Where an index has
+/// two ends to begin at PostgreSQL takes the window's, and reads all that is between it and the times.
+fn narrowed(filter: &AccountFilter, order: AccountOrder, window: &Window) -> Option<Window> {
+    let is_ascending = order.direction == Direction::Ascending;
+    let mut narrowed = window.clone();
+    for (end, is_lower) in [
+        (&mut narrowed.after, is_ascending),
+        (&mut narrowed.before, !is_ascending),
+    ] {
+        let Some(Position {
+            value: SortValue::Time(time),
+            ..
+        }) = *end
+        else {
+            continue;
+        };
+        let is_upto = |bound: Option<DateTime<Utc>>| bound.is_some_and(|bound| bound <= time);
+        let is_from = |bound: Option<DateTime<Utc>>| bound.is_some_and(|bound| bound >= time);
+        let (is_beyond, is_within) = match is_lower {
+            true => (
+                is_upto(filter.created_before),
+                is_from(filter.created_after),
+            ),
+            false => (
+                is_from(filter.created_after),
+                is_upto(filter.created_before),
+            ),
+        };
+        if is_beyond {
+            return None;
+        }
+        if is_within {
+            *end = None;
+        }
+    }
+    Some(narrowed)
 }
 
 struct List<'l> {

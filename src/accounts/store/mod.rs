@@ -41,7 +41,7 @@ pub type Hash = [u8; 32];
 macro_rules! account_columns {
     () => {
         "a.id, a.email, a.email_key, a.display_name, a.roles, a.tier, a.status, a.email_verified_at, \
-         a.two_factor_at, a.erase_at, a.created_at, a.updated_at"
+         a.two_factor_at, a.erase_at, a.created_at, a.updated_at, a.avatar_id"
     };
 }
 

@@ -37,7 +37,7 @@ pub async fn may_link(db: &Db) -> Result<bool, Error> {
     );
     let mut tx = db.begin().await?;
     let may = tx.first(&read).await?.unwrap_or(false);
-    tx.rollback().await?;
+    tx.rollback().await;
     Ok(may)
 }
 

@@ -66,11 +66,16 @@ fn commands() {
             Command::Demo {
                 tracks: 2000,
                 seed: 1,
+                sound: 2000,
             },
         ),
         (
-            &["demo", "--tracks", "5", "--seed", "7"],
-            Command::Demo { tracks: 5, seed: 7 },
+            &["demo", "--tracks", "5", "--seed", "7", "--sound", "0"],
+            Command::Demo {
+                tracks: 5,
+                seed: 7,
+                sound: 0,
+            },
         ),
     ] {
         assert_eq!(run(args, &[]).unwrap().command, command);
