@@ -9,6 +9,7 @@ use crate::cache::{Cache, LocalCache, RedisCache};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, Server, Source};
+use crate::events::Events;
 use crate::keys::Keys;
 use crate::limits::{FailoverLimiter, Limiter, LocalLimiter};
 use crate::mail::Mailer;
@@ -28,6 +29,7 @@ pub struct App {
     pub redis: Option<Arc<Redis>>,
     pub limiter: Arc<dyn Limiter>,
     pub cache: Arc<dyn Cache>,
+    pub events: Events,
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
     /// What goes on when its client has left, and is waited for when the service stops.
@@ -77,6 +79,10 @@ impl App {
                 Arc::new(LocalCache::new(LOCAL_CACHE)),
             ),
         };
+        let events = match &redis {
+            Some(redis) => Events::shared(redis.clone(), metrics.clone()).context("REDIS_URL")?,
+            None => Events::in_process(metrics.clone()),
+        };
         let clock = Clock::default();
         let mailer = Arc::new(Mailer::open(&config, clock.clone())?);
         let storage = Storage::open(&config, keys.clone(), metrics.clone(), clock.clone())?;
@@ -88,6 +94,7 @@ impl App {
             redis,
             limiter,
             cache,
+            events,
             metrics,
             clock,
             writes: TaskTracker::new(),
@@ -106,6 +113,7 @@ impl App {
     pub async fn close(&self) {
         self.mailer.close().await;
         self.storage.close().await;
+        self.events.close().await;
         if let Some(redis) = &self.redis {
             redis.quit().await;
         }

@@ -27,6 +27,9 @@ pub mod demo;
 /// Artists, albums, tracks and genres.
 pub mod catalogue;
 
+/// Music and pictures as bytes: what comes in, what it is, and how it is had again.
+pub mod media;
+
 /// People: who they are, how they show it, and how long that lasts.
 pub mod accounts;
 
@@ -57,7 +60,10 @@ pub mod limits;
 /// Answers kept for a while.
 pub mod cache;
 
-/// The one connection to Redis, shared by limits and cache.
+/// That something has changed, told to whoever listens, on any instance.
+pub mod events;
+
+/// The one connection to Redis, shared by limits, cache and events.
 pub mod redis;
 
 /// PostgreSQL: connections, transactions, the embedded engine, migrations, statements, keyset pages, ids.

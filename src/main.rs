@@ -102,7 +102,11 @@ async fn command_in_runtime(command: Command, config: Arc<Config>) -> anyhow::Re
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Command::Demo { tracks, seed } => {
+        Command::Demo {
+            tracks,
+            seed,
+            sound,
+        } => {
             let app = App::open(config, Metrics::detached()).await?;
             let source = app.db.source();
             migrate::run(source).await?;
@@ -118,9 +122,16 @@ async fn command_in_runtime(command: Command, config: Arc<Config>) -> anyhow::Re
             println!("{summary}");
             let accounts = Accounts::open(app.clone())?;
             match app.config.environment {
-                Environment::Development => println!("{}", install::demo(&accounts).await?),
+                Environment::Development => {
+                    install::demo(&accounts, |line| println!("{line}")).await?
+                }
                 Environment::Production => println!("No accounts were made: this is production."),
             }
+            // Last, as it takes the longest: what was printed can be used meanwhile.
+            let seen = catalogue.seen_first(sound as usize);
+            let filled = demo::fill(&app, &seen, |progress| eprintln!("{progress}")).await?;
+            println!("{filled}");
+            app.close().await;
         }
         Command::CreateAdmin { email, name } => {
             let app = App::open(config, Metrics::detached()).await?;

@@ -200,13 +200,7 @@ async fn become_ready(app: &App, standing: &Standing) -> anyhow::Result<()> {
 /// Whoever starts the service for the first time, with nothing set, wants to see what it does: an embedded database that
 /// was made just now begins with the small demo catalogue.
 async fn show_something(app: &App) -> anyhow::Result<()> {
-    let mut client = app.db.source().client().await?;
-    let target = demo::Target {
-        client: &mut client,
-        copy: false,
-    };
-    let catalogue = demo::Catalogue::new(demo::DEFAULT_SEED, demo::DEFAULT_TRACKS);
-    let filled = demo::load(target, &catalogue, |_| {}).await?;
+    let filled = demo::begin(app).await?;
     tracing::info!(
         tracks = filled.tracks,
         artists = filled.artists,

@@ -8,8 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{self, Accounts};
 use crate::audit;
+use crate::catalogue;
+use crate::demo;
 use crate::idempotency;
 use crate::jobs::{self, Job, Registry, Runner};
+use crate::media;
 
 /// Long enough for whoever operates the service to see what was given up, and to have it done after all.
 const DEAD_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -29,8 +32,11 @@ pub fn registry(accounts: &Arc<Accounts>) -> Registry {
     let mut registry = Registry::default();
     accounts::register_jobs(&mut registry, accounts);
     let app = accounts.app().clone();
+    catalogue::register_jobs(&mut registry, &app);
     audit::register_jobs(&mut registry, &app);
     idempotency::register_jobs(&mut registry, &app);
+    media::register_jobs(&mut registry, &app);
+    demo::register_jobs(&mut registry, &app);
     registry.on(move |_: ForgetDead, _| {
         let app = app.clone();
         async move {

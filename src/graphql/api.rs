@@ -1,9 +1,12 @@
 //! The way of an operation: find its document, judge it, charge for it, run it.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
-use async_graphql::{ValidationMode, Variables};
+use async_graphql::{ValidationMode, Value, Variables};
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
 
 use super::batch::Gathering;
 use super::context::{Budget, Operation};
@@ -11,18 +14,20 @@ use super::document::{self, Document, Limits, Refusal, TypeModel};
 use super::documents::{Documents, Found, Hash, Known};
 use super::engine::{Engine, Run};
 use super::error::ApiError;
+use super::files::Files;
+use super::live::{Happening, Patience, Told, Turn};
 use super::loaders::Loaders;
 use super::quotas::{self, Refused};
 use super::repeats::{self, Once};
-use super::request::{Caller, Outcome, Reply, Request, Visit};
+use super::request::{Caller, Outcome, Reply, Request, Visit, cause};
 use super::stale;
 use super::trusted::Trusted;
 use super::usage::FieldUsage;
 use super::validation::Validator;
-use super::{Mutation, Query, builder};
+use super::{Mutation, Query, Subscription, builder};
 use crate::accounts::Accounts;
 use crate::app::App;
-use crate::catalogue::KeptGenres;
+use crate::catalogue::{KeptGenres, Viewer};
 
 /// What is said of a token that is not believed.
 pub const STALE_TOKEN: &str = "The access token is invalid or has expired.";
@@ -37,7 +42,7 @@ pub struct Api {
     /// Judges what is new, by every rule.
     validator: Validator,
     /// Runs what has passed, without judging it again.
-    engine: Engine<Query, Mutation>,
+    engine: Engine<Query, Mutation, Subscription>,
     types: TypeModel,
     limits: Limits,
     documents: Documents,
@@ -59,7 +64,17 @@ struct Prepared {
     unpriced: u64,
     /// The document that it is of.
     hash: Hash,
+    files: Option<Arc<Files>>,
     once: Option<Once>,
+}
+
+/// A subscription that goes on.
+struct Subscribed {
+    document: ExecutableDocument,
+    name: Option<String>,
+    variables: Variables,
+    price: u64,
+    hash: Hash,
 }
 
 impl Api {
@@ -112,6 +127,12 @@ impl Api {
         }
     }
 
+    /// Counts what is no operation and work all the same.
+    pub async fn count(&self, caller: &Caller) -> Result<(), ApiError> {
+        let counted = quotas::unpriced(&self.app, caller, 1).await;
+        counted.map_err(|Refused { error, .. }| error)
+    }
+
     fn refuse(
         &self,
         caller: &Caller,
@@ -144,7 +165,8 @@ impl Api {
         }
         let mut prepared = Vec::with_capacity(requests.len());
         for (request, found) in requests.into_iter().zip(found) {
-            prepared.push(self.prepare(request, found, caller).await);
+            let one = self.prepare(request, found, caller).await;
+            prepared.push(one.and_then(not_a_subscription));
         }
         if caller.has_stale_token && !prepared.iter().all(bears_stale_token) {
             let uncounted = (prepared.len() as u64).saturating_sub(unread);
@@ -249,6 +271,9 @@ impl Api {
         }
         let mut variables = request.variables.unwrap_or_default();
         operation.keep_its_own(&mut variables);
+        if let Some(files) = &request.files {
+            files.keep(&variables);
+        }
         operation
             .check_variables(&variables, &self.types, &self.limits)
             .map_err(refuse)?;
@@ -268,6 +293,7 @@ impl Api {
             unpriced: operation.shape.introspections.max(u64::from(price == 0)),
             variables,
             hash: document.hash(),
+            files: request.files.map(Arc::new),
             once: None,
         })
     }
@@ -286,6 +312,7 @@ impl Api {
             document: &prepared.hash,
             name: prepared.name.as_deref(),
             variables: &prepared.variables,
+            files: prepared.files.as_ref(),
         };
         let once = Once::asked(&self.app, caller, &operation).map_err(Outcome::Refused)?;
         Ok(Prepared { once, ..prepared })
@@ -306,12 +333,117 @@ impl Api {
         Err(Outcome::Invalid(errors))
     }
 
+    /// Runs a subscription, for as long as this is listened to. It is found, judged and charged for like any operation; the
+    /// first that is told comes with that, and each further one is charged for by itself.
+    pub fn subscribe(
+        self: Arc<Self>,
+        request: Request,
+        caller: Caller,
+    ) -> BoxStream<'static, Told> {
+        let opening = async move {
+            match self.open(request, Arc::new(caller.clone())).await {
+                Ok((subscribed, source)) => Feed::told(Feed {
+                    api: self,
+                    subscribed,
+                    source,
+                    caller,
+                    is_paid: true,
+                    is_over: false,
+                }),
+                Err(outcome) => {
+                    let refused = self.engine.answer(&caller, outcome);
+                    stream::once(ready(Told::Refused(refused))).boxed()
+                }
+            }
+        };
+        stream::once(opening).flatten().boxed()
+    }
+
+    /// An operation that is a subscription, and what it listens to.
+    async fn open(
+        &self,
+        request: Request,
+        caller: Arc<Caller>,
+    ) -> Result<(Subscribed, BoxStream<'static, Happening>), Outcome> {
+        let refuse = |refused: Refused| Outcome::Refused(refused.error);
+        let found = self.documents.find(&request);
+        let unread = u64::from(found.as_ref().is_ok_and(Found::is_unread));
+        if unread > 0 {
+            quotas::unpriced(&self.app, &caller, unread)
+                .await
+                .map_err(refuse)?;
+        }
+        let prepared = self.prepare(request, found, &caller).await;
+        let prepared = [prepared.and_then(only_a_subscription)];
+        let budget = self
+            .charge(&caller, &prepared, unread)
+            .await
+            .map_err(refuse)?;
+        let [prepared] = prepared;
+        let prepared = prepared?;
+        let subscribed = Subscribed {
+            document: prepared.document,
+            name: prepared.name,
+            variables: prepared.variables,
+            price: prepared.price,
+            hash: prepared.hash,
+        };
+        let turn = Arc::new(Turn::opens());
+        let outcome = self.take_turn(&subscribed, &caller, &turn, budget).await;
+        match (outcome, turn.take_source()) {
+            (Outcome::Ran { errors, .. }, Some(source)) if errors.is_empty() => {
+                Ok((subscribed, source))
+            }
+            // A root field that a variable left out: there is nothing to listen to.
+            (Outcome::Ran { errors, .. }, None) if errors.is_empty() => {
+                Ok((subscribed, stream::empty().boxed()))
+            }
+            (outcome, _) => Err(outcome),
+        }
+    }
+
+    async fn take_turn(
+        &self,
+        subscribed: &Subscribed,
+        caller: &Arc<Caller>,
+        turn: &Arc<Turn>,
+        budget: Budget,
+    ) -> Outcome {
+        let prepared = Prepared {
+            kind: OperationType::Subscription,
+            bears_stale_token: false,
+            document: subscribed.document.clone(),
+            name: subscribed.name.clone(),
+            variables: subscribed.variables.clone(),
+            price: subscribed.price,
+            unpriced: 0,
+            hash: subscribed.hash,
+            files: None,
+            once: None,
+        };
+        let (visit, turn) = (Arc::default(), Some(Arc::clone(turn)));
+        self.execute_for(prepared, caller, &visit, budget, turn)
+            .await
+    }
+
     async fn execute(
         &self,
         prepared: Prepared,
         caller: &Arc<Caller>,
         visit: &Arc<Visit>,
         budget: Budget,
+    ) -> Outcome {
+        self.execute_for(prepared, caller, visit, budget, None)
+            .await
+    }
+
+    async fn execute_for(
+        &self,
+        prepared: Prepared,
+        caller: &Arc<Caller>,
+        visit: &Arc<Visit>,
+        budget: Budget,
+        turn: Option<Arc<Turn>>,
     ) -> Outcome {
         let Prepared {
             kind,
@@ -322,6 +454,7 @@ impl Api {
             unpriced: _,
             bears_stale_token: _,
             hash: _,
+            files,
             once,
         } = prepared;
         let operation = Arc::new(Operation {
@@ -333,6 +466,9 @@ impl Api {
             loaders: Loaders::default(),
             gathering: Arc::new(Gathering::default()),
             kept_genres: self.kept_genres.clone(),
+            viewer: Viewer::of(&caller.actor),
+            files: files.clone(),
+            turn,
         });
         let mut request = async_graphql::Request::new(String::new())
             .variables(variables)
@@ -343,6 +479,7 @@ impl Api {
             request,
             name,
             price,
+            files,
             once,
         };
         self.engine.execute(run, &operation.gathering, caller).await
@@ -356,8 +493,127 @@ fn only_queries_by_get(caller: &Caller, operation: &document::Operation) -> Resu
     Ok(())
 }
 
+fn not_a_subscription(prepared: Prepared) -> Result<Prepared, Outcome> {
+    match prepared.kind {
+        OperationType::Subscription => Err(Outcome::Refused(ApiError::BadRequest(
+            "Subscriptions are had over a WebSocket, by graphql-transport-ws.".into(),
+        ))),
+        _ => Ok(prepared),
+    }
+}
+
+fn only_a_subscription(prepared: Prepared) -> Result<Prepared, Outcome> {
+    match prepared.kind {
+        OperationType::Subscription => Ok(prepared),
+        _ => Err(Outcome::Refused(ApiError::BadRequest(
+            "Over a WebSocket only subscriptions are run; send queries and mutations by POST."
+                .into(),
+        ))),
+    }
+}
+
 fn bears_stale_token(prepared: &Result<Prepared, Outcome>) -> bool {
     prepared
         .as_ref()
         .is_ok_and(|prepared| prepared.bears_stale_token)
+}
+
+/// What a subscriber is told, event by event.
+struct Feed {
+    api: Arc<Api>,
+    subscribed: Subscribed,
+    source: BoxStream<'static, Happening>,
+    caller: Caller,
+    /// Whether the next has been charged for, with the subscription itself.
+    is_paid: bool,
+    is_over: bool,
+}
+
+impl Feed {
+    fn told(self) -> BoxStream<'static, Told> {
+        stream::unfold(self, async |mut feed| {
+            let told = feed.next().await?;
+            Some((told, feed))
+        })
+        .boxed()
+    }
+
+    async fn next(&mut self) -> Option<Told> {
+        let mut patience = Patience::default();
+        while !self.is_over {
+            let happening = self.source.next().await?;
+            // What fails for a reason that passes is told later, and not left out. What happens meanwhile waits.
+            let told = loop {
+                match self.tell(&happening).await {
+                    Ok(told) => break told,
+                    Err(error) if patience.waits(&error).await => {}
+                    Err(error) => {
+                        self.is_over = true;
+                        let refused = self
+                            .api
+                            .engine
+                            .answer(&self.caller, Outcome::Refused(error));
+                        break Some(Told::Refused(refused));
+                    }
+                }
+            };
+            if told.is_some() {
+                return told;
+            }
+        }
+        None
+    }
+
+    /// What is to be told of it, if anything; or what may pass.
+    async fn tell(&mut self, happening: &Happening) -> Result<Option<Told>, ApiError> {
+        let api = &self.api;
+        match api.accounts.renewed(&self.caller.actor).await? {
+            Some(actor) => self.caller.actor = actor,
+            None => {
+                self.is_over = true;
+                return Ok(Some(Told::SignedOut));
+            }
+        }
+        let price = match self.is_paid {
+            true => 0,
+            false => self.subscribed.price,
+        };
+        let budget = quotas::points(&api.app, &self.caller, price).await;
+        let budget = budget.map_err(|refused| refused.error)?;
+        // Until it is told, so that trying again costs nothing.
+        self.is_paid = true;
+        let (caller, turn) = (
+            Arc::new(self.caller.clone()),
+            Arc::new(Turn::shows(Arc::clone(happening))),
+        );
+        let outcome = api
+            .take_turn(&self.subscribed, &caller, &turn, budget)
+            .await;
+        let told = match outcome {
+            Outcome::Ran {
+                data: Value::Null,
+                errors,
+            } => match errors.first() {
+                None => {
+                    self.is_over |= turn.was_last();
+                    return Ok(None);
+                }
+                Some(error) => {
+                    if let Some(cause) = cause(error)
+                        && matches!(cause, ApiError::Unavailable { .. } | ApiError::Timeout)
+                    {
+                        return Err(cause.clone());
+                    }
+                    self.is_over = true;
+                    let data = Value::Null;
+                    Told::Refused(api.engine.answer(&caller, Outcome::Ran { data, errors }))
+                }
+            },
+            Outcome::Refused(error) => return Err(error),
+            outcome => Told::Next(api.engine.answer(&caller, outcome)),
+        };
+        self.is_paid = false;
+        self.is_over |= turn.was_last();
+        Ok(Some(told))
+    }
 }

@@ -11,12 +11,17 @@ use tracing::Instrument;
 
 use super::batch::{Batch, Gathering, Load};
 use super::error::ApiError;
+use super::files::{Files, Upload};
+use super::live::Turn;
 use super::loaders::Loaders;
 use super::request::{Caller, Visit};
 use crate::accounts::{Accounts, Actor};
 use crate::app::App;
-use crate::catalogue::{Genres, KeptGenres};
+use crate::catalogue::{
+    Album, AlbumId, Artist, ArtistId, Genres, KeptGenres, Track, TrackId, Viewer,
+};
 use crate::limits::Decision;
+use crate::media::Incoming;
 
 /// One operation: of what service, at what price.
 pub struct Operation {
@@ -28,6 +33,11 @@ pub struct Operation {
     pub loaders: Loaders,
     pub gathering: Arc<Gathering>,
     pub kept_genres: Arc<KeptGenres>,
+    /// As whom the catalogue is looked at.
+    pub viewer: Viewer,
+    pub files: Option<Arc<Files>>,
+    /// Of a subscription: what it is run for.
+    pub turn: Option<Arc<Turn>>,
 }
 
 impl Operation {
@@ -41,9 +51,36 @@ impl Operation {
         batch.load(&self.gathering, &self.app, key).boxed()
     }
 
+    /// The file of an upload, from the moment at which it begins to come; before that nothing of it is read. So guards and
+    /// whatever else may refuse come first. Each file is taken once, and none before those that come before it: whoever
+    /// has several takes them as they are sorted, and reads each to its end before the next.
+    pub async fn take(&self, upload: &Upload) -> Result<Incoming, ApiError> {
+        match &self.files {
+            Some(files) => files.take(*upload).await,
+            None => Err(ApiError::internal(
+                "an upload stands for no file of the request",
+            )),
+        }
+    }
+
     /// Who asks.
     pub fn actor(&self) -> &Actor {
         &self.caller.actor
+    }
+
+    /// An artist, if the caller may see it.
+    pub fn artist(&self, id: ArtistId) -> BoxFuture<'_, Result<Option<Arc<Artist>>, ApiError>> {
+        self.load(&self.loaders.artists, (id, self.viewer))
+    }
+
+    /// An album, if the caller may see it.
+    pub fn album(&self, id: AlbumId) -> BoxFuture<'_, Result<Option<Arc<Album>>, ApiError>> {
+        self.load(&self.loaders.albums, (id, self.viewer))
+    }
+
+    /// A track, if the caller may see it.
+    pub fn track(&self, id: TrackId) -> BoxFuture<'_, Result<Option<Arc<Track>>, ApiError>> {
+        self.load(&self.loaders.tracks, (id, self.viewer))
     }
 
     pub async fn genres(&self) -> Result<Arc<Genres>, ApiError> {

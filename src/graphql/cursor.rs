@@ -21,8 +21,11 @@ pub enum List {
     Artists(ArtistOrder),
     AlbumsOfArtist,
     TracksOfAlbum,
+    TracksOfAccount,
     AuditLog,
     Accounts(AccountOrder),
+    Submissions,
+    SubmissionsOfAccount,
 }
 
 /// From year 1 to 9999, in microseconds.
@@ -52,6 +55,7 @@ impl List {
             ),
             Self::AlbumsOfArtist => (0x30, Direction::Descending),
             Self::TracksOfAlbum => (0x40, Direction::Ascending),
+            Self::TracksOfAccount => (0x90, Direction::Descending),
             Self::AuditLog => (0x50, Direction::Descending),
             Self::Accounts(order) => (
                 match order.field {
@@ -61,6 +65,8 @@ impl List {
                 },
                 order.direction,
             ),
+            Self::Submissions => (0x80, Direction::Ascending),
+            Self::SubmissionsOfAccount => (0xb0, Direction::Descending),
         };
         list | u8::from(direction == Direction::Descending)
     }
@@ -160,7 +166,11 @@ impl List {
                 ArtistOrderField::CreatedAt => matches!(value, SortValue::Time(_)),
                 ArtistOrderField::Name => matches!(value, SortValue::Text(_)),
             },
-            Self::AlbumsOfArtist | Self::AuditLog => matches!(value, SortValue::Time(_)),
+            Self::AlbumsOfArtist
+            | Self::TracksOfAccount
+            | Self::AuditLog
+            | Self::Submissions
+            | Self::SubmissionsOfAccount => matches!(value, SortValue::Time(_)),
             Self::TracksOfAlbum => matches!(value, SortValue::Number(_)),
             Self::Accounts(order) => match order.field {
                 AccountOrderField::CreatedAt => matches!(value, SortValue::Time(_)),
@@ -205,6 +215,7 @@ mod tests {
             (BY_TITLE, SortValue::Text("ängelhölm ✨".into())),
             (List::TracksOfAlbum, SortValue::Number(3)),
             (List::AlbumsOfArtist, SortValue::Time(time)),
+            (List::TracksOfAccount, SortValue::Time(time)),
         ] {
             let place = position(value);
             assert_eq!(list.position("after", &list.cursor(&place)).unwrap(), place);

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{EmptySubscription, ObjectType, Schema, ServerError};
-use futures_util::FutureExt;
+use async_graphql::{ObjectType, Response, Schema, ServerError, SubscriptionType};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::batch::Gathering;
 use super::error::ApiError;
+use super::files::Files;
 use super::repeats::Once;
 use super::request::{Answer, Caller, Outcome, cause, finish};
 use crate::db;
@@ -21,8 +23,8 @@ use crate::telemetry::{self, Metrics};
 /// A whole operation without files.
 const OPERATION_LIMIT: Duration = Duration::from_secs(30);
 
-pub struct Engine<Q, M> {
-    schema: Schema<Q, M, EmptySubscription>,
+pub struct Engine<Q, M, S> {
+    schema: Schema<Q, M, S>,
     metrics: Arc<Metrics>,
     /// Where mutations run, so that a stop waits for those whose client has left.
     tasks: TaskTracker,
@@ -35,16 +37,19 @@ pub struct Run {
     pub request: async_graphql::Request,
     pub name: Option<String>,
     pub price: u64,
+    /// What comes behind the request, for this operation.
+    pub files: Option<Arc<Files>>,
     /// To be done once, whoever else is sent it.
     pub once: Option<Once>,
 }
 
-impl<Q: ObjectType + 'static, M: ObjectType + 'static> Engine<Q, M> {
-    pub fn new(
-        schema: Schema<Q, M, EmptySubscription>,
-        metrics: Arc<Metrics>,
-        tasks: TaskTracker,
-    ) -> Self {
+impl<Q, M, S> Engine<Q, M, S>
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+{
+    pub fn new(schema: Schema<Q, M, S>, metrics: Arc<Metrics>, tasks: TaskTracker) -> Self {
         Self {
             schema,
             metrics,
@@ -60,15 +65,32 @@ impl<Q: ObjectType + 'static, M: ObjectType + 'static> Engine<Q, M> {
             request,
             name,
             price,
+            files,
             once,
         } = run;
         let name = name.as_deref();
         let span = tracing::debug_span!("operation", name = name.unwrap_or("anonymous"), price);
         let started = Instant::now();
         let ran = match kind {
-            OperationType::Mutation => self.to_its_end(request, once, gathering, span).await,
-            _ => self.while_waited_for(request, gathering, span).await,
+            OperationType::Mutation => {
+                let files = files.as_deref();
+                self.to_its_end(request, once, files, gathering, span).await
+            }
+            OperationType::Query => {
+                let running = self.schema.execute(request).boxed();
+                self.while_waited_for(running, gathering, span).await
+            }
+            OperationType::Subscription => {
+                let mut running = self.schema.execute_stream(request);
+                // One turn of it, which may have nothing to tell.
+                let turn = async move { running.next().await.unwrap_or_default() };
+                self.while_waited_for(turn.boxed(), gathering, span).await
+            }
         };
+        // Also where it goes on and is not waited for: those of others may stand behind its own.
+        if let Some(files) = files {
+            files.give_up();
+        }
         let outcome = match ran {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(panic)) => {
@@ -96,15 +118,15 @@ impl<Q: ObjectType + 'static, M: ObjectType + 'static> Engine<Q, M> {
         outcome
     }
 
-    /// Reads are for those who wait for them.
+    /// Reads are for those who wait for them. Boxed: each layer around it holds what it wraps twice over, and every request
+    /// would move all of that.
     async fn while_waited_for(
         &self,
-        request: async_graphql::Request,
+        running: BoxFuture<'_, Response>,
         gathering: &Gathering,
         span: tracing::Span,
     ) -> Ran {
-        // Boxed: each layer around it holds what it wraps twice over, and every request would move all of that.
-        let running = gathering.run(self.schema.execute(request).boxed());
+        let running = gathering.run(running);
         let running = AssertUnwindSafe(running).catch_unwind();
         tokio::time::timeout(self.limit, running)
             .instrument(span)
@@ -114,10 +136,12 @@ impl<Q: ObjectType + 'static, M: ObjectType + 'static> Engine<Q, M> {
     }
 
     /// What changes something goes on when its client leaves, or stops waiting: nobody could tell else what was done.
+    /// While one of its files comes in, that takes as long as it may.
     async fn to_its_end(
         &self,
         request: async_graphql::Request,
         once: Option<Once>,
+        files: Option<&Files>,
         gathering: &Arc<Gathering>,
         span: tracing::Span,
     ) -> Ran {
@@ -131,14 +155,23 @@ impl<Q: ObjectType + 'static, M: ObjectType + 'static> Engine<Q, M> {
             }
         };
         let task = self.tasks.spawn(task.instrument(span));
-        match tokio::time::timeout(self.limit, task).await {
-            Ok(Ok(outcome)) => Ok(Ok(outcome)),
-            Ok(Err(error)) => match error.try_into_panic() {
-                Ok(panic) => Ok(Err(panic)),
-                // The runtime ends.
-                Err(_) => Err(TooLong),
+        let too_long = async {
+            match files {
+                Some(files) => files.idle(self.limit).await,
+                None => tokio::time::sleep(self.limit).await,
+            }
+        };
+        tokio::select! {
+            biased;
+            ended = task => match ended {
+                Ok(outcome) => Ok(Ok(outcome)),
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => Ok(Err(panic)),
+                    // The runtime ends.
+                    Err(_) => Err(TooLong),
+                },
             },
-            Err(_) => Err(TooLong),
+            () = too_long => Err(TooLong),
         }
     }
 
@@ -229,7 +262,7 @@ mod tests {
     use std::io::{self, Write};
     use std::sync::Mutex;
 
-    use async_graphql::{EmptyMutation, Object};
+    use async_graphql::{EmptyMutation, EmptySubscription, Object};
     use serde_json::{Value, json};
     use tracing_subscriber::fmt::MakeWriter;
 
@@ -289,7 +322,10 @@ mod tests {
         }
     }
 
-    async fn answer(engine: &Engine<Query, EmptyMutation>, query: &str) -> Value {
+    async fn answer(
+        engine: &Engine<Query, EmptyMutation, EmptySubscription>,
+        query: &str,
+    ) -> Value {
         let caller = Caller {
             actor: Actor::Anonymous,
             has_stale_token: false,
@@ -305,6 +341,7 @@ mod tests {
             request: async_graphql::Request::new(query),
             name: None,
             price: 1,
+            files: None,
             once: None,
         };
         let outcome = engine.execute(run, &Arc::default(), &caller).await;

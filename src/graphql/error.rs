@@ -11,6 +11,7 @@ use poem::http::StatusCode;
 use super::document::Refusal;
 use crate::accounts::{self, Fault};
 use crate::db;
+use crate::media::{Broken, IntakeFault};
 
 /// Asked again sooner, a service that is coming back would only be held up.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -257,6 +258,43 @@ impl From<accounts::Refused> for ApiError {
             accounts::Refused::OnRecord(message) => Self::OnRecord(message),
             accounts::Refused::Unavailable(reason) => Self::unavailable(reason),
             accounts::Refused::NotOfRole(message) => Self::NotOfRole(message),
+        }
+    }
+}
+
+/// What no payload has a code for.
+impl From<IntakeFault> for ApiError {
+    fn from(fault: IntakeFault) -> Self {
+        match fault {
+            IntakeFault::Incomplete(Broken::TooMuch) => Self::PayloadTooLarge(fault.to_string()),
+            IntakeFault::Busy | IntakeFault::Incomplete(Broken::NotTaken) => {
+                Self::unavailable(fault.to_string())
+            }
+            IntakeFault::Storage(error) if error.may_pass() => Self::unavailable(error.to_string()),
+            IntakeFault::Storage(error) => Self::internal(error),
+            IntakeFault::Database(error) => error.into(),
+            IntakeFault::Refused(refused) => refused.into(),
+            IntakeFault::Empty
+            | IntakeFault::TooLarge { .. }
+            | IntakeFault::NoRoom { .. }
+            | IntakeFault::Unsupported { .. }
+            | IntakeFault::ChecksumMismatch
+            | IntakeFault::BrokenPicture(_)
+            | IntakeFault::Incomplete(Broken::Left | Broken::TooSlow | Broken::Malformed) => {
+                Self::BadRequest(fault.to_string())
+            }
+        }
+    }
+}
+
+/// Of a file, where no payload has a word for it.
+impl From<Broken> for ApiError {
+    fn from(broken: Broken) -> Self {
+        let told = format!("A file did not come whole: {broken}.");
+        match broken {
+            Broken::TooMuch => Self::PayloadTooLarge(told),
+            Broken::NotTaken => Self::unavailable(told),
+            Broken::Left | Broken::TooSlow | Broken::Malformed => Self::BadRequest(told),
         }
     }
 }

@@ -12,9 +12,11 @@ use crate::accounts::{self, Account, AccountId, ApiToken, Session, TrustedDevice
 use crate::app::App;
 use crate::audit::By;
 use crate::catalogue::{
-    self, Album, AlbumId, AlbumTotals, Artist, ArtistId, ArtistText, Track, TrackId, TrackOrder,
+    self, Album, AlbumId, AlbumTotals, Artist, ArtistId, ArtistText, Submission, SubmissionId,
+    Track, TrackId, TrackOrder, TrackStatus, Viewer,
 };
 use crate::db::keyset::{Slice, Window};
+use crate::media::{self, AudioId, ImageId, Playable, Viewable};
 
 /// Made anew for each operation: what one caller was shown must not be kept for the next.
 #[derive(Default)]
@@ -36,9 +38,19 @@ pub struct Loaders {
     pub albums: Batch<AlbumById>,
     pub albums_of_artists: Batch<AlbumsOfArtist>,
     pub album_totals: Batch<TotalsOfAlbum>,
+    pub submissions: Batch<SubmissionById>,
+    pub submissions_of_tracks: Batch<SubmissionOfTrack>,
+    pub submissions_of_accounts: Batch<SubmissionsOfAccount>,
+    pub submission_counts: Batch<SubmissionCountOfAccount>,
     pub tracks: Batch<TrackById>,
+    pub audios: Batch<AudioById>,
+    pub peaks: Batch<PeaksOfAudio>,
+    pub images: Batch<ImageById>,
+    pub seen_images: Batch<SeenImage>,
+    pub tracks_of_audios: Batch<TrackOfAudio>,
     pub tracks_of_artists: Batch<TracksOfArtist>,
     pub tracks_of_albums: Batch<TracksOfAlbum>,
+    pub tracks_of_accounts: Batch<TracksOfAccount>,
 }
 
 /// An account of somebody else's, and by whom it is looked at: an administrator.
@@ -181,44 +193,57 @@ impl Load for LockOfAddress {
 pub struct ArtistOfAccount;
 
 impl Load for ArtistOfAccount {
-    type Key = AccountId;
+    type Key = (AccountId, Viewer);
     type Value = Arc<Artist>;
 
     async fn load(
         app: &App,
         keys: Vec<Self::Key>,
     ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
-        Ok(shared(
-            catalogue::artists_of_accounts(&app.db, &keys).await?,
-        ))
+        let mut found = HashMap::with_capacity(keys.len());
+        for (viewer, keys) in by_list(keys) {
+            let rows = catalogue::artists_of_accounts(&app.db, viewer, &keys).await?;
+            found.extend(seen_by(viewer, shared(rows)));
+        }
+        Ok(found)
     }
 }
 
 pub struct ArtistById;
 
 impl Load for ArtistById {
-    type Key = ArtistId;
+    type Key = (ArtistId, Viewer);
     type Value = Arc<Artist>;
 
     async fn load(
         app: &App,
         keys: Vec<Self::Key>,
     ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
-        Ok(shared(catalogue::artists_by_ids(&app.db, &keys).await?))
+        let mut found = HashMap::with_capacity(keys.len());
+        for (viewer, keys) in by_list(keys) {
+            let rows = catalogue::artists_by_ids(&app.db, viewer, &keys).await?;
+            found.extend(seen_by(viewer, shared(rows)));
+        }
+        Ok(found)
     }
 }
 
 pub struct ArtistBySlug;
 
 impl Load for ArtistBySlug {
-    type Key = String;
+    type Key = (String, Viewer);
     type Value = Arc<Artist>;
 
     async fn load(
         app: &App,
         keys: Vec<Self::Key>,
     ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
-        Ok(shared(catalogue::artists_by_slugs(&app.db, &keys).await?))
+        let mut found = HashMap::with_capacity(keys.len());
+        for (viewer, keys) in by_list(keys) {
+            let rows = catalogue::artists_by_slugs(&app.db, viewer, &keys).await?;
+            found.extend(seen_by(viewer, shared(rows)));
+        }
+        Ok(found)
     }
 }
 
@@ -239,49 +264,246 @@ impl Load for TextOfArtist {
 pub struct AlbumById;
 
 impl Load for AlbumById {
-    type Key = AlbumId;
+    type Key = (AlbumId, Viewer);
     type Value = Arc<Album>;
 
     async fn load(
         app: &App,
         keys: Vec<Self::Key>,
     ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
-        Ok(shared(catalogue::albums_by_ids(&app.db, &keys).await?))
+        let mut found = HashMap::with_capacity(keys.len());
+        for (viewer, keys) in by_list(keys) {
+            let rows = catalogue::albums_by_ids(&app.db, viewer, &keys).await?;
+            found.extend(seen_by(viewer, shared(rows)));
+        }
+        Ok(found)
     }
 }
 
 pub struct TotalsOfAlbum;
 
 impl Load for TotalsOfAlbum {
-    type Key = AlbumId;
+    type Key = (AlbumId, Viewer);
     type Value = AlbumTotals;
 
     async fn load(
         app: &App,
         keys: Vec<Self::Key>,
     ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
-        Ok(catalogue::album_totals(&app.db, &keys).await?)
+        let mut found = HashMap::with_capacity(keys.len());
+        for (viewer, keys) in by_list(keys) {
+            let rows = catalogue::album_totals(&app.db, viewer, &keys).await?;
+            found.extend(seen_by(viewer, rows));
+        }
+        Ok(found)
     }
 }
 
 pub struct TrackById;
 
 impl Load for TrackById {
-    type Key = TrackId;
+    type Key = (TrackId, Viewer);
     type Value = Arc<Track>;
 
     async fn load(
         app: &App,
         keys: Vec<Self::Key>,
     ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
-        Ok(shared(catalogue::tracks_by_ids(&app.db, &keys).await?))
+        let mut found = HashMap::with_capacity(keys.len());
+        for (viewer, keys) in by_list(keys) {
+            let rows = catalogue::tracks_by_ids(&app.db, viewer, &keys).await?;
+            found.extend(seen_by(viewer, shared(rows)));
+        }
+        Ok(found)
+    }
+}
+
+pub struct AudioById;
+
+impl Load for AudioById {
+    type Key = (AudioId, Viewer);
+    type Value = Arc<Playable>;
+
+    async fn load(
+        app: &App,
+        keys: Vec<Self::Key>,
+    ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for (viewer, keys) in by_list(keys) {
+            let rows = media::playable_by_ids(&app.db, viewer.freshness(), &keys).await?;
+            found.extend(seen_by(viewer, shared(rows)));
+        }
+        Ok(found)
+    }
+}
+
+/// A picture of something that its viewer sees.
+pub struct ImageById;
+
+impl Load for ImageById {
+    type Key = (ImageId, Viewer);
+    type Value = Arc<Viewable>;
+
+    async fn load(
+        app: &App,
+        keys: Vec<Self::Key>,
+    ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for (viewer, ids) in by_list(keys) {
+            let rows = media::images_by_ids(&app.db, viewer.freshness(), &ids).await?;
+            found.extend(seen_by(viewer, shared(rows)));
+        }
+        Ok(found)
+    }
+}
+
+/// Whether a viewer sees anything that a picture belongs to.
+pub struct SeenImage;
+
+impl Load for SeenImage {
+    type Key = (ImageId, Viewer);
+    type Value = ();
+
+    async fn load(
+        app: &App,
+        keys: Vec<Self::Key>,
+    ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for (viewer, ids) in by_list(keys) {
+            let avatars: Vec<_> = ids.iter().map(|id| id.0).collect();
+            let avatars = accounts::shown_avatars(app, &avatars).await?;
+            let mut seen = catalogue::seen_images(&app.db, viewer, &ids).await?;
+            seen.extend(avatars.into_iter().map(ImageId));
+            found.extend(seen.into_iter().map(|id| ((id, viewer), ())));
+        }
+        Ok(found)
+    }
+}
+
+pub struct PeaksOfAudio;
+
+impl Load for PeaksOfAudio {
+    type Key = (AudioId, Viewer);
+    type Value = Arc<Vec<u8>>;
+
+    async fn load(
+        app: &App,
+        keys: Vec<Self::Key>,
+    ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for (viewer, keys) in by_list(keys) {
+            let rows = media::peaks_by_ids(&app.db, viewer.freshness(), &keys).await?;
+            found.extend(seen_by(viewer, shared(rows)));
+        }
+        Ok(found)
+    }
+}
+
+pub struct TrackOfAudio;
+
+impl Load for TrackOfAudio {
+    type Key = (AudioId, Viewer);
+    type Value = Arc<Track>;
+
+    async fn load(
+        app: &App,
+        keys: Vec<Self::Key>,
+    ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for (viewer, keys) in by_list(keys) {
+            let rows = catalogue::tracks_of_audios(&app.db, viewer, &keys).await?;
+            found.extend(seen_by(viewer, shared(rows)));
+        }
+        Ok(found)
+    }
+}
+
+pub struct SubmissionById;
+
+impl Load for SubmissionById {
+    type Key = (SubmissionId, Viewer);
+    type Value = Arc<Submission>;
+
+    async fn load(
+        app: &App,
+        keys: Vec<Self::Key>,
+    ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for (viewer, ids) in by_list(keys) {
+            let rows = catalogue::submissions_by_ids(&app.db, viewer, &ids).await?;
+            let keyed = |(id, row)| ((id, viewer), Arc::new(row));
+            found.extend(rows.into_iter().map(keyed));
+        }
+        Ok(found)
+    }
+}
+
+/// The newest of a track.
+pub struct SubmissionOfTrack;
+
+impl Load for SubmissionOfTrack {
+    type Key = (TrackId, Viewer);
+    type Value = Arc<Submission>;
+
+    async fn load(
+        app: &App,
+        keys: Vec<Self::Key>,
+    ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for (viewer, tracks) in by_list(keys) {
+            let rows = catalogue::submissions_of_tracks(&app.db, viewer, &tracks).await?;
+            let keyed = |(track, row)| ((track, viewer), Arc::new(row));
+            found.extend(rows.into_iter().map(keyed));
+        }
+        Ok(found)
+    }
+}
+
+pub struct SubmissionsOfAccount;
+
+impl Load for SubmissionsOfAccount {
+    type Key = (AccountId, (Viewer, Window));
+    type Value = Arc<Slice<Arc<Submission>>>;
+
+    async fn load(
+        app: &App,
+        keys: Vec<Self::Key>,
+    ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for (list, accounts) in by_list(keys) {
+            let (viewer, window) = &list;
+            let pages =
+                catalogue::submissions_of_accounts(&app.db, *viewer, &accounts, window).await?;
+            let keyed = |(account, page)| ((account, list.clone()), shared_page(page));
+            found.extend(pages.into_iter().map(keyed));
+        }
+        Ok(found)
+    }
+}
+
+pub struct SubmissionCountOfAccount;
+
+impl Load for SubmissionCountOfAccount {
+    type Key = (AccountId, Viewer);
+    type Value = i64;
+
+    async fn load(
+        app: &App,
+        keys: Vec<Self::Key>,
+    ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for (viewer, keys) in by_list(keys) {
+            let counts = catalogue::count_submissions_of_accounts(&app.db, viewer, &keys).await?;
+            found.extend(seen_by(viewer, counts));
+        }
+        Ok(found)
     }
 }
 
 pub struct AlbumsOfArtist;
 
 impl Load for AlbumsOfArtist {
-    type Key = (ArtistId, Window);
+    type Key = (ArtistId, (Viewer, Window));
     type Value = Arc<Slice<Arc<Album>>>;
 
     async fn load(
@@ -289,12 +511,13 @@ impl Load for AlbumsOfArtist {
         keys: Vec<Self::Key>,
     ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
         let mut found = HashMap::with_capacity(keys.len());
-        for (window, artists) in by_list(keys) {
-            let pages = catalogue::albums_of_artists(&app.db, &artists, &window).await?;
+        for (list, artists) in by_list(keys) {
+            let (viewer, window) = &list;
+            let pages = catalogue::albums_of_artists(&app.db, *viewer, &artists, window).await?;
             found.extend(
                 pages
                     .into_iter()
-                    .map(|(artist, page)| ((artist, window.clone()), shared_page(page))),
+                    .map(|(artist, page)| ((artist, list.clone()), shared_page(page))),
             );
         }
         Ok(found)
@@ -328,7 +551,7 @@ impl Load for TracksOfArtist {
 pub struct TracksOfAlbum;
 
 impl Load for TracksOfAlbum {
-    type Key = (AlbumId, Window);
+    type Key = (AlbumId, (Viewer, Window));
     type Value = Arc<Slice<Arc<Track>>>;
 
     async fn load(
@@ -336,12 +559,40 @@ impl Load for TracksOfAlbum {
         keys: Vec<Self::Key>,
     ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
         let mut found = HashMap::with_capacity(keys.len());
-        for (window, albums) in by_list(keys) {
-            let pages = catalogue::tracks_of_albums(&app.db, &albums, &window).await?;
+        for (list, albums) in by_list(keys) {
+            let (viewer, window) = &list;
+            let pages = catalogue::tracks_of_albums(&app.db, *viewer, &albums, window).await?;
             found.extend(
                 pages
                     .into_iter()
-                    .map(|(album, page)| ((album, window.clone()), shared_page(page))),
+                    .map(|(album, page)| ((album, list.clone()), shared_page(page))),
+            );
+        }
+        Ok(found)
+    }
+}
+
+pub struct TracksOfAccount;
+
+impl Load for TracksOfAccount {
+    type Key = (AccountId, (Viewer, Option<Vec<TrackStatus>>, Window));
+    type Value = Arc<Slice<Arc<Track>>>;
+
+    async fn load(
+        app: &App,
+        keys: Vec<Self::Key>,
+    ) -> Result<HashMap<Self::Key, Self::Value>, ApiError> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for (list, accounts) in by_list(keys) {
+            let (viewer, statuses, window) = &list;
+            let statuses = statuses.as_deref();
+            let pages =
+                catalogue::tracks_of_accounts(&app.db, *viewer, &accounts, statuses, window)
+                    .await?;
+            found.extend(
+                pages
+                    .into_iter()
+                    .map(|(account, page)| ((account, list.clone()), shared_page(page))),
             );
         }
         Ok(found)
@@ -356,6 +607,16 @@ fn by_list<P, L: Eq + std::hash::Hash>(keys: Vec<(P, L)>) -> HashMap<L, Vec<P>> 
         groups.entry(list).or_default().push(parent);
     }
     groups
+}
+
+/// What was found for a viewer, under keys that no other has.
+fn seen_by<K: Eq + std::hash::Hash, T>(
+    viewer: Viewer,
+    found: HashMap<K, T>,
+) -> impl Iterator<Item = ((K, Viewer), T)> {
+    found
+        .into_iter()
+        .map(move |(key, row)| ((key, viewer), row))
 }
 
 fn shared<K: Eq + std::hash::Hash, T>(found: HashMap<K, T>) -> HashMap<K, Arc<T>> {

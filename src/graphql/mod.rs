@@ -12,7 +12,10 @@ pub mod document;
 mod documents;
 mod engine;
 mod error;
+mod files;
+mod image;
 mod items;
+mod live;
 mod loaders;
 mod node;
 mod page;
@@ -28,14 +31,16 @@ mod usage;
 mod user_error;
 mod validation;
 
-use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema, SchemaBuilder};
+use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
 
 pub use api::{Api, STALE_TOKEN};
 pub use context::Budget;
 pub use error::{ApiError, Nullable};
+pub use files::{Delivery, Files, Handed, Handing, NotTaken, Said, Upload};
 pub use items::Items;
+pub use live::Told;
 pub use repeats::{Kept, MUTATIONS};
-pub use request::{Answer, Caller, CookieChange, Object, Reply, Request};
+pub use request::{Answer, Caller, CookieChange, Object, Outcome, Reply, Request};
 pub use trusted::check_manifest;
 pub use validation::validate;
 
@@ -46,6 +51,7 @@ pub struct Query(
     accounts::AccountQuery,
     accounts::AdministrationQuery,
     catalogue::CatalogueQuery,
+    catalogue::SubmissionQuery,
     audit::AuditQuery,
     rate_limit::RateLimitQuery,
 );
@@ -59,15 +65,26 @@ pub struct Mutation(
     accounts::ApiTokenMutation,
     accounts::TwoFactorMutation,
     catalogue::CatalogueMutation,
+    catalogue::OwnedMutation,
+    catalogue::SubmissionMutation,
+    catalogue::DirectMutation,
 );
 
-type ApiSchema = Schema<Query, Mutation, EmptySubscription>;
+/// All root fields that go on telling.
+#[derive(MergedSubscription, Default)]
+pub struct Subscription(catalogue::CatalogueSubscription);
 
-fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
-    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
-        .register_output_type::<user_error::UserError>()
-        // Depth is judged by ourselves before; this one also counts fragments, which ours does not.
-        .limit_recursive_depth(64)
+type ApiSchema = Schema<Query, Mutation, Subscription>;
+
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(
+        Query::default(),
+        Mutation::default(),
+        Subscription::default(),
+    )
+    .register_output_type::<user_error::UserError>()
+    // Depth is judged by ourselves before; this one also counts fragments, which ours does not.
+    .limit_recursive_depth(64)
 }
 
 /// The schema that this version serves, as `schema.graphql` has it.

@@ -5,14 +5,18 @@ use async_graphql::{Context, ID, Interface, Object};
 
 use super::accounts::{self, Account, ApiToken, Session, TrustedDevice, User};
 use super::audit::{AuditEvent, audit_event};
-use super::catalogue::{Album, Artist, Track};
+use super::catalogue::{
+    self, Album, Artist, Audio, DirectUpload, Submission, Track, audio, direct_upload,
+};
 use super::context::{operation, root};
 use super::error::{ApiError, Nullable, nullable};
+use super::image::{Image, image};
 use super::page::LARGEST_PAGE;
 use crate::accounts::{AccountId, ApiTokenId, SessionId, TrustedDeviceId, UserId};
 use crate::audit::AuditEventId;
-use crate::catalogue::{AlbumId, ArtistId, TrackId};
+use crate::catalogue::{AlbumId, ArtistId, SubmissionId, TrackId};
 use crate::db::id::{AnyId, TypedId};
+use crate::media::{AudioId, DirectUploadId, ImageId};
 
 /// An object with an ID of its own: type-prefixed and time-ordered (a TypeID), such as
 /// `track_01h455vb4pex5vsknk084sn02q`.
@@ -23,8 +27,12 @@ pub enum Node {
     Album(Album),
     ApiToken(ApiToken),
     Artist(Artist),
+    Audio(Audio),
     AuditEvent(AuditEvent),
+    DirectUpload(DirectUpload),
+    Image(Image),
     Session(Session),
+    Submission(Submission),
     Track(Track),
     TrustedDevice(TrustedDevice),
     User(User),
@@ -84,15 +92,23 @@ async fn find(ctx: &Context<'_>, id: &str) -> Result<Option<Node>, ApiError> {
             .await?
             .map(Node::AuditEvent),
         AlbumId::PREFIX => operation
-            .load(&operation.loaders.albums, AlbumId(uuid))
+            .album(AlbumId(uuid))
             .await?
             .map(|row| Node::Album(Album(row))),
+        AudioId::PREFIX => audio(ctx, AudioId(uuid)).await?.map(Node::Audio),
+        ImageId::PREFIX => image(ctx, ImageId(uuid)).await?.map(Node::Image),
+        DirectUploadId::PREFIX => direct_upload(ctx, DirectUploadId(uuid))
+            .await?
+            .map(Node::DirectUpload),
         ArtistId::PREFIX => operation
-            .load(&operation.loaders.artists, ArtistId(uuid))
+            .artist(ArtistId(uuid))
             .await?
             .map(|row| Node::Artist(Artist(row))),
+        SubmissionId::PREFIX => catalogue::submission(ctx, SubmissionId(uuid))
+            .await?
+            .map(Node::Submission),
         TrackId::PREFIX => operation
-            .load(&operation.loaders.tracks, TrackId(uuid))
+            .track(TrackId(uuid))
             .await?
             .map(|row| Node::Track(Track::alone(row))),
         _ => None,

@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::context::Budget;
 use super::error::ApiError;
+use super::files::Files;
 use crate::accounts::{Actor, Client};
 use crate::idempotency::{Key, KeyFault};
 
@@ -33,6 +34,9 @@ pub struct Request {
     /// The id of a persisted document, as the draft for those has it.
     #[serde(default)]
     pub document_id: Option<String>,
+    /// What comes behind it, where variables name some.
+    #[serde(skip)]
+    pub files: Option<Files>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -239,6 +243,19 @@ impl Answer {
                 data: Some(data),
             }),
             Outcome::Kept(answer) => Ok(answer.clone()),
+        }
+    }
+
+    /// Its errors alone, as `graphql-transport-ws` tells why an operation does not run.
+    pub fn errors_to_json(&self) -> serde_json::Result<Vec<u8>> {
+        match &self.outcome {
+            Outcome::Refused(error) => {
+                let mut error = ServerError::from(error.clone());
+                mark(&mut error, &self.correlation_id);
+                serde_json::to_vec(&[error])
+            }
+            Outcome::Invalid(errors) | Outcome::Ran { errors, .. } => serde_json::to_vec(errors),
+            Outcome::Kept(_) => Ok(b"[]".to_vec()),
         }
     }
 }

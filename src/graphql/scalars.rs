@@ -3,6 +3,8 @@
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{NaiveDate, SecondsFormat, Utc};
 
+use super::files::Upload;
+
 /// What is wrong with a value of one of these scalars, in words for whoever sent it; nothing of any other.
 pub fn complaint(scalar: &str, value: &Value) -> Option<&'static str> {
     match scalar {
@@ -10,6 +12,7 @@ pub fn complaint(scalar: &str, value: &Value) -> Option<&'static str> {
         "Date" => Date::read(value).err(),
         "URL" => Url::read(value).err(),
         "BigInt" => BigInt::read(value).err(),
+        "Upload" => Upload::read(value).err(),
         _ => None,
     }
 }

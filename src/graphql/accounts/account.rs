@@ -8,10 +8,16 @@ use super::session::Session;
 use super::trusted_device::TrustedDevice;
 use super::user::User;
 use crate::accounts::{self, AccountId, Actor, Principal, Refused, Scope, SessionId};
+use crate::catalogue;
 use crate::graphql::at_hand::{Asked, AtHand, Show, leaf};
+use crate::graphql::catalogue::{
+    SubmissionConnection, Track, TrackConnection, TrackStatus, submissions_of,
+};
 use crate::graphql::context::{Operation, operation, refused};
+use crate::graphql::cursor::List;
 use crate::graphql::error::{ApiError, Nullable, nullable};
 use crate::graphql::items::Items;
+use crate::graphql::page::{Page, PageArguments};
 use crate::graphql::scalars::DateTime;
 
 /// What an account may do; it can have several.
@@ -283,6 +289,54 @@ impl Account {
             }
             .await,
         )
+    }
+
+    /// Those of the account's artist in every state, newest first.
+    async fn tracks(
+        &self,
+        ctx: &Context<'_>,
+        statuses: Option<Vec<TrackStatus>>,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<TrackConnection, ApiError> {
+        let list = List::TracksOfAccount;
+        let window = PageArguments {
+            first,
+            after,
+            ..PageArguments::default()
+        }
+        .window(list)?;
+        let statuses = statuses.map(|statuses| {
+            let statuses = statuses.into_iter().map(Into::into);
+            let mut statuses: Vec<catalogue::TrackStatus> = statuses.collect();
+            statuses.sort_unstable_by_key(|status| status.as_str());
+            statuses.dedup();
+            statuses
+        });
+        let operation = operation(ctx)?;
+        self.record_look(operation).await?;
+        let key = (self.row.id, (operation.viewer, statuses, window));
+        let page = operation
+            .load(&operation.loaders.tracks_of_accounts, key)
+            .await?
+            .ok_or_else(|| ApiError::internal("no page of an account's tracks"))?;
+        Ok(TrackConnection(Page::new(
+            list,
+            (*page).clone(),
+            Track::alone,
+        )))
+    }
+
+    /// What the account has handed in, newest first.
+    async fn submissions(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<SubmissionConnection, ApiError> {
+        let operation = operation(ctx)?;
+        self.record_look(operation).await?;
+        submissions_of(ctx, self.row.id, first, after).await
     }
 
     async fn created_at(&self) -> DateTime {

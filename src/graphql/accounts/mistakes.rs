@@ -34,6 +34,7 @@ pub enum AccountErrorCode {
     PasswordTooShort,
     Suspended,
     Unverified,
+    UnsupportedMedia,
 }
 
 impl From<accounts::Mistake> for AccountError {

@@ -11,7 +11,8 @@ use crate::accounts::{
     self, Admitted, Principal, ProfileChange, RefreshWith, Registration, SessionId, SignIn,
 };
 use crate::graphql::context::{Operation, operation, root, sent};
-use crate::graphql::error::{Nullable, nullable};
+use crate::graphql::error::{ApiError, Nullable, nullable};
+use crate::graphql::image;
 use crate::graphql::request::CookieChange;
 
 #[derive(Default)]
@@ -372,14 +373,26 @@ impl AccountMutation {
             root(ctx, "updateProfile", async {
                 let operation = operation(ctx)?;
                 let principal = operation.actor().verified()?;
+                let avatar = sent(input.avatar);
                 let change = ProfileChange {
                     display_name: sent(input.display_name),
+                    has_avatar: avatar.is_some(),
                 };
-                let updated = operation
-                    .accounts
-                    .update_profile(principal, change, &operation.caller.client)
-                    .await;
-                Ok(Some(match mendable(updated)? {
+                let updated = async {
+                    let accounts = &operation.accounts;
+                    let admitted = match accounts.admit_profile(principal, change).await {
+                        Ok(admitted) => admitted,
+                        Err(fault) => return Ok(Err(fault)),
+                    };
+                    let avatar = match image::taken(operation, &principal.account, avatar).await? {
+                        Ok(avatar) => avatar.map(|avatar| avatar.map(|image| image.0)),
+                        Err(fault) => return Ok(Err(fault.of_account("avatar"))),
+                    };
+                    let client = &operation.caller.client;
+                    let updated = accounts.update_profile(principal, admitted, avatar, client);
+                    Ok::<_, ApiError>(updated.await)
+                };
+                Ok(Some(match mendable(updated.await?)? {
                     Ok(row) => UpdateProfilePayload {
                         account: Some(Account {
                             row,

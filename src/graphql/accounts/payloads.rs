@@ -6,6 +6,7 @@ use super::account::Account;
 use super::credentials::{Credentials, TokenDelivery};
 use super::mistakes::AccountError;
 use crate::accounts;
+use crate::graphql::files::Upload;
 use crate::graphql::scalars::{DateTime, Json};
 
 #[derive(InputObject)]
@@ -166,6 +167,8 @@ pub struct ChangeEmailPayload {
 #[derive(InputObject)]
 pub struct UpdateProfileInput {
     pub display_name: MaybeUndefined<String>,
+    /// Null takes it away.
+    pub avatar: MaybeUndefined<Upload>,
 }
 
 #[derive(SimpleObject)]

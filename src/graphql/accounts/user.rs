@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object, ScalarType};
+use async_graphql::{Context, ID, Object, ScalarType, Value};
 
 use super::account::{Account, Viewer};
 use super::administration::overseer;
@@ -9,7 +9,9 @@ use crate::graphql::at_hand::{Asked, AtHand, Show, leaf};
 use crate::graphql::catalogue::Artist;
 use crate::graphql::context::operation;
 use crate::graphql::error::{ApiError, Nullable, nullable};
+use crate::graphql::image::{self, Image};
 use crate::graphql::scalars::DateTime;
+use crate::media::ImageId;
 
 #[derive(Clone)]
 pub struct User {
@@ -27,6 +29,10 @@ impl User {
 
     async fn display_name(&self) -> &str {
         &self.row.display_name
+    }
+
+    async fn avatar(&self, ctx: &Context<'_>) -> Nullable<Image> {
+        image::of(ctx, self.row.avatar_id.map(ImageId)).await
     }
 
     /// The artist that they are, if they are one.
@@ -52,6 +58,10 @@ impl AtHand for User {
         match field.name {
             "id" => leaf(|user: &Self| user.row.id.to_string().into()),
             "displayName" => leaf(|user: &Self| user.row.display_name.as_str().into()),
+            // Where there is none; else it is read.
+            "avatar" => Some(Box::new(|user: &Self| {
+                user.row.avatar_id.is_none().then_some(Value::Null)
+            })),
             "createdAt" => leaf(|user: &Self| DateTime(user.row.created_at).to_value()),
             _ => None,
         }
@@ -61,7 +71,10 @@ impl AtHand for User {
 async fn artist(ctx: &Context<'_>, account: AccountId) -> Result<Option<Artist>, ApiError> {
     let operation = operation(ctx)?;
     let artist = operation
-        .load(&operation.loaders.artists_of_accounts, account)
+        .load(
+            &operation.loaders.artists_of_accounts,
+            (account, operation.viewer),
+        )
         .await?;
     Ok(artist.map(Artist))
 }

@@ -9,7 +9,8 @@ use crate::db::keyset::Position;
 use crate::graphql::at_hand::{Asked, AtHand, Show, leaf};
 use crate::graphql::context::operation;
 use crate::graphql::cursor::List;
-use crate::graphql::error::ApiError;
+use crate::graphql::error::{ApiError, Nullable};
+use crate::graphql::image::{self, Image};
 use crate::graphql::page::{Listed, Page, PageArguments, connection};
 use crate::graphql::scalars::{BigInt, Date, DateTime};
 
@@ -42,7 +43,7 @@ impl Album {
     async fn artist(&self, ctx: &Context<'_>) -> Result<Artist, ApiError> {
         let operation = operation(ctx)?;
         operation
-            .load(&operation.loaders.artists, self.0.artist_id)
+            .artist(self.0.artist_id)
             .await?
             .map(Artist)
             .ok_or_else(|| ApiError::unavailable("an artist went while an album was read"))
@@ -60,7 +61,11 @@ impl Album {
         self.0.released_on.map(Date)
     }
 
-    /// As they stand on the album.
+    async fn cover(&self, ctx: &Context<'_>) -> Nullable<Image> {
+        image::of(ctx, self.0.cover_id).await
+    }
+
+    /// Those that the viewer may see, as they stand on the album.
     async fn tracks(
         &self,
         ctx: &Context<'_>,
@@ -76,7 +81,10 @@ impl Album {
         .window(list)?;
         let operation = operation(ctx)?;
         let page = operation
-            .load(&operation.loaders.tracks_of_albums, (self.0.id, window))
+            .load(
+                &operation.loaders.tracks_of_albums,
+                (self.0.id, (operation.viewer, window)),
+            )
             .await?
             .ok_or_else(|| ApiError::internal("no page of an album's tracks"))?;
         Ok(TrackConnection(Page::new(list, (*page).clone(), |track| {
@@ -103,7 +111,10 @@ impl Album {
     async fn totals(&self, ctx: &Context<'_>) -> Result<AlbumTotals, ApiError> {
         let operation = operation(ctx)?;
         let totals = operation
-            .load(&operation.loaders.album_totals, self.0.id)
+            .load(
+                &operation.loaders.album_totals,
+                (self.0.id, operation.viewer),
+            )
             .await?;
         Ok(totals.unwrap_or_default())
     }
@@ -119,6 +130,10 @@ impl AtHand for Album {
                 let released_on = album.0.released_on.map(Date);
                 released_on.map_or(Value::Null, |date| date.to_value())
             }),
+            // Where there is none; else it is read.
+            "cover" => Some(Box::new(|album: &Self| {
+                album.0.cover_id.is_none().then_some(Value::Null)
+            })),
             "createdAt" => leaf(|album: &Self| DateTime(album.0.created_at).to_value()),
             _ => None,
         }

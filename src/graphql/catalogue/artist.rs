@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, ScalarType};
+use async_graphql::{Context, Enum, ID, InputObject, Object, ScalarType, Value};
 
 use super::SortDirection;
 use super::album::{Album, AlbumConnection};
@@ -10,7 +10,8 @@ use crate::db::keyset::Position;
 use crate::graphql::at_hand::{Asked, AtHand, Show, leaf};
 use crate::graphql::context::operation;
 use crate::graphql::cursor::List;
-use crate::graphql::error::ApiError;
+use crate::graphql::error::{ApiError, Nullable};
+use crate::graphql::image::{self, Image};
 use crate::graphql::page::{Listed, Page, PageArguments, connection};
 use crate::graphql::scalars::{DateTime, Url};
 
@@ -27,8 +28,11 @@ impl Listed for Artist {
             List::Tracks(_)
             | List::AlbumsOfArtist
             | List::TracksOfAlbum
+            | List::TracksOfAccount
             | List::AuditLog
-            | List::Accounts(_) => catalogue::ArtistOrder::NEWEST.position(&self.0),
+            | List::Accounts(_)
+            | List::Submissions
+            | List::SubmissionsOfAccount => catalogue::ArtistOrder::NEWEST.position(&self.0),
         }
     }
 }
@@ -65,6 +69,10 @@ impl Artist {
             .collect())
     }
 
+    async fn image(&self, ctx: &Context<'_>) -> Nullable<Image> {
+        image::of(ctx, self.0.image_id).await
+    }
+
     /// Published ones, for everybody.
     async fn tracks(
         &self,
@@ -97,7 +105,7 @@ impl Artist {
         })))
     }
 
-    /// Newest first.
+    /// Those that the viewer may see, newest first.
     async fn albums(
         &self,
         ctx: &Context<'_>,
@@ -116,7 +124,10 @@ impl Artist {
         .window(list)?;
         let operation = operation(ctx)?;
         let page = operation
-            .load(&operation.loaders.albums_of_artists, (self.0.id, window))
+            .load(
+                &operation.loaders.albums_of_artists,
+                (self.0.id, (operation.viewer, window)),
+            )
             .await?
             .ok_or_else(|| ApiError::internal("no page of an artist's albums"))?;
         Ok(AlbumConnection(Page::new(list, (*page).clone(), Album)))
@@ -133,6 +144,10 @@ impl AtHand for Artist {
             "id" => leaf(|artist: &Self| artist.0.id.to_string().into()),
             "slug" => leaf(|artist: &Self| artist.0.slug.as_str().into()),
             "name" => leaf(|artist: &Self| artist.0.name.as_str().into()),
+            // Where there is none; else it is read.
+            "image" => Some(Box::new(|artist: &Self| {
+                artist.0.image_id.is_none().then_some(Value::Null)
+            })),
             "createdAt" => leaf(|artist: &Self| DateTime(artist.0.created_at).to_value()),
             _ => None,
         }

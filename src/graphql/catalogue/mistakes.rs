@@ -13,10 +13,19 @@ pub struct CatalogueError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "catalogue::MistakeCode")]
 pub enum CatalogueErrorCode {
+    ChecksumMismatch,
+    Duplicate,
+    Empty,
+    InvalidIsrc,
+    InvalidState,
     NameTaken,
     NotFound,
     Required,
+    TooLarge,
     TooLong,
+    /// The bytes are not of a kind that is taken, whatever the name says.
+    UnsupportedMedia,
+    UploadIncomplete,
 }
 
 impl From<catalogue::Mistake> for CatalogueError {
@@ -24,22 +33,50 @@ impl From<catalogue::Mistake> for CatalogueError {
         Self {
             code: mistake.code.into(),
             message: mistake.message.into_owned(),
-            path: vec![mistake.field.to_owned()],
+            path: mistake
+                .field
+                .split('.')
+                .filter(|part| !part.is_empty())
+                .map(str::to_owned)
+                .collect(),
         }
     }
 }
 
-/// What an action came to, or what a person can mend; all else stops the operation.
-pub fn mendable<T>(done: Result<T, Fault>) -> Result<Result<T, Vec<CatalogueError>>, ApiError> {
+/// Why a mutation did nothing: what a person can mend, or what stops the operation.
+pub enum Undone {
+    Mistakes(Vec<CatalogueError>),
+    Stopped(ApiError),
+}
+
+impl From<Fault> for Undone {
+    fn from(fault: Fault) -> Self {
+        Self::Stopped(match fault {
+            Fault::Mistakes(mistakes) => {
+                let mistakes = mistakes.into_iter().map(CatalogueError::from);
+                return Self::Mistakes(mistakes.collect());
+            }
+            Fault::BadInput(message) => ApiError::BadRequest(message),
+            Fault::Refused(refused) => refused.into(),
+            Fault::Account(fault) => fault.into(),
+            Fault::File(fault) => fault.into(),
+            Fault::Database(error) => error.into(),
+            Fault::Internal(cause) => ApiError::internal(cause),
+        })
+    }
+}
+
+impl From<ApiError> for Undone {
+    fn from(error: ApiError) -> Self {
+        Self::Stopped(error)
+    }
+}
+
+/// What a payload tells: what was done, or what a person can mend; all else stops the operation.
+pub fn told<T>(done: Result<T, Undone>) -> Result<(Option<T>, Vec<CatalogueError>), ApiError> {
     match done {
-        Ok(done) => Ok(Ok(done)),
-        Err(Fault::Mistakes(mistakes)) => Ok(Err(mistakes
-            .into_iter()
-            .map(CatalogueError::from)
-            .collect())),
-        Err(Fault::BadInput(message)) => Err(ApiError::BadRequest(message)),
-        Err(Fault::Refused(refused)) => Err(refused.into()),
-        Err(Fault::Account(fault)) => Err(fault.into()),
-        Err(Fault::Database(error)) => Err(error.into()),
+        Ok(done) => Ok((Some(done), Vec::new())),
+        Err(Undone::Mistakes(mistakes)) => Ok((None, mistakes)),
+        Err(Undone::Stopped(error)) => Err(error),
     }
 }

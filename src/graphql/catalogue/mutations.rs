@@ -3,11 +3,14 @@
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
 use super::artist::Artist;
-use super::mistakes::{CatalogueError, mendable};
+use super::mistakes::{CatalogueError, told};
+use super::taking::picture;
 use crate::accounts::Scope;
 use crate::catalogue::{self, ArtistChange, ArtistId};
 use crate::graphql::context::{operation, root, sent};
 use crate::graphql::error::{Nullable, nullable};
+use crate::graphql::files::Upload;
+use crate::graphql::image::is_file;
 use crate::graphql::scalars::Url;
 
 #[derive(Default)]
@@ -30,28 +33,26 @@ impl CatalogueMutation {
                     .actor()
                     .as_artist(Scope::CatalogueWrite, &touched)?;
                 let links = |links: Vec<Url>| links.into_iter().map(|link| link.0).collect();
+                let image = sent(input.image);
                 let change = ArtistChange {
                     artist,
                     name: sent(input.name),
                     biography: sent(input.biography),
                     links: sent(input.links).map(|sent| sent.map(links)),
+                    has_file: is_file(&image),
                 };
-                let updated = catalogue::update_artist(
-                    &operation.app,
-                    account,
-                    change,
-                    &operation.caller.client,
-                );
-                Ok(Some(match mendable(updated.await)? {
-                    Ok(artist) => UpdateArtistPayload {
-                        artist: Some(Artist(artist)),
-                        errors: Vec::new(),
-                    },
-                    Err(errors) => UpdateArtistPayload {
-                        artist: None,
-                        errors,
-                    },
-                }))
+                let app = &operation.app;
+                let updated = async {
+                    let admitted = catalogue::admit_artist_change(app, account, change).await?;
+                    let image = picture(operation, account, image, "image").await?;
+                    let client = &operation.caller.client;
+                    let updated =
+                        catalogue::update_artist(app, account, admitted, image, client).await?;
+                    Ok(updated)
+                };
+                let (artist, errors) = told(updated.await)?;
+                let artist = artist.map(Artist);
+                Ok(Some(UpdateArtistPayload { artist, errors }))
             })
             .await,
         )
@@ -64,6 +65,8 @@ pub struct UpdateArtistInput {
     name: MaybeUndefined<String>,
     biography: MaybeUndefined<String>,
     links: MaybeUndefined<Vec<Url>>,
+    /// Null takes it away.
+    image: MaybeUndefined<Upload>,
 }
 
 #[derive(SimpleObject)]

@@ -21,13 +21,13 @@ pub struct CatalogueQuery;
 
 #[Object]
 impl CatalogueQuery {
-    /// A track that everybody may see.
+    /// A track that the caller may see: one that is published, or one of their own in any state.
     async fn track(&self, ctx: &Context<'_>, id: ID) -> Nullable<One<Track>> {
         nullable(
             root(ctx, "track", async {
                 let operation = operation(ctx)?;
                 let id: TrackId = id.parse()?;
-                let track = operation.load(&operation.loaders.tracks, id).await?;
+                let track = operation.track(id).await?;
                 Ok(track.map(Track::alone).map(One))
             })
             .await,
@@ -74,13 +74,13 @@ impl CatalogueQuery {
         .await
     }
 
-    /// An album of which at least one track is published.
+    /// An album that the caller may see: one of which at least one track is published, or one of their own.
     async fn album(&self, ctx: &Context<'_>, id: ID) -> Nullable<One<Album>> {
         nullable(
             root(ctx, "album", async {
                 let operation = operation(ctx)?;
                 let id: AlbumId = id.parse()?;
-                let album = operation.load(&operation.loaders.albums, id).await?;
+                let album = operation.album(id).await?;
                 Ok(album.map(Album).map(One))
             })
             .await,
@@ -96,7 +96,7 @@ impl CatalogueQuery {
                     return Ok(None);
                 }
                 let artist = operation
-                    .load(&operation.loaders.artists_by_slug, slug)
+                    .load(&operation.loaders.artists_by_slug, (slug, operation.viewer))
                     .await?;
                 Ok(artist.map(Artist))
             })

@@ -5,13 +5,16 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, ScalarType, Value};
 use super::SortDirection;
 use super::album::Album;
 use super::artist::Artist;
+use super::audio::{self, Audio};
 use super::genre::Genre;
+use super::submission::Submission;
 use crate::catalogue::{self, TrackWithParents};
 use crate::db::keyset::Position;
 use crate::graphql::at_hand::{Asked, AtHand, Show, leaf};
 use crate::graphql::context::operation;
 use crate::graphql::cursor::List;
 use crate::graphql::error::{ApiError, Nullable, nullable};
+use crate::graphql::image::{self, Image};
 use crate::graphql::page::{Listed, connection};
 use crate::graphql::scalars::{BigInt, DateTime};
 
@@ -79,10 +82,14 @@ impl Listed for Track {
         match list {
             List::Tracks(order) => order.position(&self.row),
             List::TracksOfAlbum => self.row.position_on_album(),
+            List::TracksOfAccount => self.row.position_among_own(),
             // Lists of other things.
-            List::Artists(_) | List::AlbumsOfArtist | List::AuditLog | List::Accounts(_) => {
-                catalogue::TrackOrder::NEWEST.position(&self.row)
-            }
+            List::Artists(_)
+            | List::AlbumsOfArtist
+            | List::AuditLog
+            | List::Accounts(_)
+            | List::Submissions
+            | List::SubmissionsOfAccount => catalogue::TrackOrder::NEWEST.position(&self.row),
         }
     }
 }
@@ -104,7 +111,7 @@ impl Track {
         }
         let operation = operation(ctx)?;
         operation
-            .load(&operation.loaders.artists, self.row.artist_id)
+            .artist(self.row.artist_id)
             .await?
             .map(Artist)
             .ok_or_else(|| ApiError::unavailable("an artist went while a track was read"))
@@ -118,7 +125,7 @@ impl Track {
         nullable(
             async {
                 let operation = operation(ctx)?;
-                let album = operation.load(&operation.loaders.albums, id).await?;
+                let album = operation.album(id).await?;
                 Ok(album.map(Album))
             }
             .await,
@@ -157,8 +164,31 @@ impl Track {
         self.row.duration_ms
     }
 
+    /// Its own; where it has none, its album's may be shown.
+    async fn cover(&self, ctx: &Context<'_>) -> Nullable<Image> {
+        image::of(ctx, self.row.cover_id).await
+    }
+
+    /// Null until it is processed.
+    async fn audio(&self, ctx: &Context<'_>) -> Nullable<Audio> {
+        nullable(audio::of_track(ctx, self.row.clone()).await)
+    }
+
     async fn play_count(&self) -> BigInt {
         BigInt(self.row.play_count)
+    }
+
+    /// For its artist, administrators and moderators.
+    async fn submission(&self, ctx: &Context<'_>) -> Nullable<Submission> {
+        nullable(
+            async {
+                let operation = operation(ctx)?;
+                let key = (self.row.id, operation.viewer);
+                let newest = operation.load(&operation.loaders.submissions_of_tracks, key);
+                Ok(newest.await?.map(Submission))
+            }
+            .await,
+        )
     }
 
     async fn published_at(&self) -> Option<DateTime> {
@@ -206,6 +236,13 @@ impl AtHand for Track {
             "isrc" => leaf(|track: &Self| track.row.isrc.as_deref().into()),
             "status" => leaf(|track: &Self| TrackStatus::from(track.row.status).into()),
             "durationMs" => leaf(|track: &Self| track.row.duration_ms.into()),
+            // Where there is none; else it is read.
+            "cover" => Some(Box::new(|track: &Self| {
+                track.row.cover_id.is_none().then_some(Value::Null)
+            })),
+            "audio" => Some(Box::new(|track: &Self| {
+                track.row.audio_id.is_none().then_some(Value::Null)
+            })),
             "playCount" => leaf(|track: &Self| BigInt(track.row.play_count).to_value()),
             "publishedAt" => leaf(|track: &Self| {
                 let published_at = track.row.published_at.map(DateTime);

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use async_graphql::{
     Pos, Positioned, Value, Variables,
     parser::types::{
-        Directive, ExecutableDocument, Field, InlineFragment, OperationDefinition, Selection,
-        SelectionSet, TypeCondition,
+        Directive, ExecutableDocument, Field, InlineFragment, OperationDefinition, OperationType,
+        Selection, SelectionSet, TypeCondition,
     },
 };
 
@@ -38,7 +38,9 @@ pub(super) fn plan(
 ) -> Result<Plan, Refusal> {
     let mut merger = Merger::new(ast, model, limits, None);
     let merged = merger.operation(definition)?;
-    Ok(match (merger.merges, merger.is_open) {
+    // At the root of a subscription the engine follows no fragments.
+    let merges = merger.merges || definition.ty == OperationType::Subscription;
+    Ok(match (merges, merger.is_open) {
         (false, _) => Plan::AsWritten,
         (true, false) => Plan::Merged(merged),
         (true, true) => Plan::MergedByVariables,
@@ -54,6 +56,17 @@ pub(super) fn merged(
     variables: &Variables,
 ) -> Result<Positioned<SelectionSet>, Refusal> {
     Merger::new(ast, model, limits, Some(variables)).operation(definition)
+}
+
+/// How much an operation asks for at its root, whatever variables decide.
+pub(super) fn root_fields(
+    ast: &ExecutableDocument,
+    definition: &OperationDefinition,
+    model: &TypeModel,
+    limits: &Limits,
+) -> Result<usize, Refusal> {
+    let merged = Merger::new(ast, model, limits, None).operation(definition)?;
+    Ok(merged.node.items.len())
 }
 
 struct Merger<'d> {

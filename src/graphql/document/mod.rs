@@ -25,7 +25,10 @@ use async_graphql::{
     Name, Positioned, Variables,
     parser::{
         self,
-        types::{DocumentOperations, ExecutableDocument, OperationDefinition, VariableDefinition},
+        types::{
+            DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
+            VariableDefinition,
+        },
     },
 };
 
@@ -112,7 +115,33 @@ impl Document {
     /// Whether the document keeps to the rules that the engine's leave out, once it is valid by those.
     pub fn check(&self, model: &TypeModel, limits: &Limits) -> Result<(), Refusal> {
         written::check(&self.ast, model, limits)?;
-        overlap::check(&self.ast, model, limits)
+        overlap::check(&self.ast, model, limits)?;
+        for (name, operation) in self.ast.operations.iter() {
+            self.check_root(name, &operation.node, model, limits)?;
+        }
+        Ok(())
+    }
+
+    /// A subscription is about one thing.
+    fn check_root(
+        &self,
+        name: Option<&Name>,
+        operation: &OperationDefinition,
+        model: &TypeModel,
+        limits: &Limits,
+    ) -> Result<(), Refusal> {
+        if operation.ty != OperationType::Subscription {
+            return Ok(());
+        }
+        let fields = merge::root_fields(&self.ast, operation, model, limits)?;
+        if fields <= 1 {
+            return Ok(());
+        }
+        let must = "must select only one top level field";
+        Err(Refusal::Invalid(match name {
+            Some(name) => format!("Subscription \"{name}\" {must}."),
+            None => format!("Anonymous Subscription {must}."),
+        }))
     }
 
     /// What the engine is to run for an operation of this document. The variables are those with their defaults.

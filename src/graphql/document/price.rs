@@ -34,6 +34,8 @@ fn usual_length(owner: &str, field: &str) -> Option<u64> {
         // A payload's; most often there are none.
         (_, "errors") => Some(1),
         ("Account", "sessions") => Some(10),
+        // Most files of music are of less than 128 MiB.
+        ("DirectUpload", "parts") => Some(8),
         ("ArtistApplication", "genres") => Some(5),
         ("ArtistApplication", "samples") | ("DirectUploadPart", "headers") => Some(3),
         _ => None,

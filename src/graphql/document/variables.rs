@@ -184,6 +184,9 @@ impl<'t> Checker<'t, '_> {
 
     fn named(&mut self, value: &Value, type_name: &str, path: &Path<'_>) -> Result<(), Refusal> {
         let complaint = match type_name {
+            _ if matches!(value, Value::Binary(_)) && type_name != "Upload" => {
+                Some("A file is sent for it, which only an Upload can be.")
+            }
             "Int" => int(value),
             "Float" if !matches!(value, Value::Number(_)) => {
                 Some("Float cannot represent non numeric value.")
@@ -442,7 +445,6 @@ mod tests {
 
     #[test]
     fn custom_scalars_are_what_they_say_and_unknown_types_pass() {
-        fits("$v: Upload!", json!({"v": "token"}));
         fits("$v: DateTime", json!({"v": "2026-11-21T02:07:00Z"}));
         for wrong in [json!(5), json!("tomorrow"), json!("2026-11-21")] {
             refused(
@@ -457,6 +459,75 @@ mod tests {
             json!({"v": null}),
             "Variable \"$v\" of non-null type \"Upload!\" must not be null.",
         );
+    }
+
+    /// Of variables among which files stand where the paths say.
+    fn refusal_of_files(definitions: &str, mut variables: Variables) -> Option<String> {
+        fn put(value: &mut Value) {
+            match value {
+                Value::String(text) if text == "FILE" => *value = Value::Binary(vec![0].into()),
+                Value::Object(members) => members.values_mut().for_each(put),
+                Value::List(items) => items.iter_mut().for_each(put),
+                _ => {}
+            }
+        }
+        variables.values_mut().for_each(put);
+        let text = format!("query({definitions}) {{ __typename }}");
+        let limits = Limits::default();
+        let document = Document::read(&text, &MODEL, &limits).unwrap();
+        let operation = document.operation(None).unwrap();
+        match operation.check_variables(&variables, &MODEL, &limits) {
+            Ok(()) => None,
+            Err(Refusal::Invalid(message)) => Some(message),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_file_is_an_upload_and_nothing_else_is() {
+        for (definitions, variables) in [
+            ("$v: Upload!", json!({"v": "FILE"})),
+            ("$v: [Upload!]", json!({"v": ["FILE", "FILE"]})),
+            ("$v: [Upload!]", json!({"v": "FILE"})),
+            (
+                "$v: SubmitTrackInput!",
+                json!({"v": {"title": "x", "audio": {"upload": "FILE"}}}),
+            ),
+        ] {
+            let variables = Variables::from_json(variables);
+            assert_eq!(refusal_of_files(definitions, variables), None);
+        }
+        for ty in [
+            "String",
+            "ID",
+            "Int",
+            "DateTime",
+            "SearchType",
+            "SubmitTrackInput",
+        ] {
+            let variables = Variables::from_json(json!({"v": "FILE"}));
+            assert_eq!(
+                refusal_of_files(&format!("$v: {ty}"), variables).as_deref(),
+                Some(
+                    "Variable \"$v\" got invalid value; A file is sent for it, which only an Upload can be."
+                ),
+                "{ty}"
+            );
+        }
+        for made_up in [
+            json!("#__graphql_file__:0"),
+            json!(0),
+            json!([0]),
+            json!({}),
+        ] {
+            refused(
+                "$v: Upload",
+                json!({ "v": made_up }),
+                "Variable \"$v\" got invalid value; A file is expected, as a part of a multipart request: the variable is \
+                 null in `operations`, and `map` names its path.",
+            );
+        }
+        fits("$v: Upload", json!({"v": null}));
     }
 
     #[test]
@@ -548,7 +619,7 @@ mod tests {
         let definition = "$input: SubmitTrackInput!";
         fits(
             definition,
-            json!({"input": {"title": "x", "audio": {"upload": "token"}}}),
+            json!({"input": {"title": "x", "audio": {"directUploadId": "token"}}}),
         );
         refused(
             definition,
@@ -557,7 +628,7 @@ mod tests {
         );
         refused(
             definition,
-            json!({"input": {"title": "x", "audio": {"upload": "token", "directUploadId": null}}}),
+            json!({"input": {"title": "x", "audio": {"directUploadId": "token", "upload": null}}}),
             "Variable \"$input.audio\" got invalid value; Exactly one key must be specified for OneOf type \"FileInput\".",
         );
         refused(

@@ -249,6 +249,11 @@ mod tests {
                 "Argument \"ids[1]\" got invalid value; Expected non-nullable type \"ID!\" not to be null.",
             ),
             (
+                "mutation { submitTrack(input: { title: \"x\", audio: { upload: \"#__graphql_file__:0\" } }) { errors { code } } }",
+                "Argument \"input.audio.upload\" got invalid value; A file is expected, as a part of a multipart request: \
+                 the variable is null in `operations`, and `map` names its path.",
+            ),
+            (
                 "query ($file: Upload!) { me @skip(if: \"yes\") { id } }",
                 "Argument \"if\" got invalid value; Boolean cannot represent a non boolean value.",
             ),

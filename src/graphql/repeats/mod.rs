@@ -22,12 +22,13 @@ use futures_util::FutureExt;
 use self::fingerprint::Asked;
 pub use self::table::{Kept, MUTATIONS};
 use super::error::ApiError;
+use super::files::{Files, Hashes};
 use super::quotas;
 use super::request::{Answer, Caller, Outcome, cause, finish};
 use super::roots;
 use crate::accounts::AccountId;
 use crate::app::App;
-use crate::idempotency::{Begun, Claim, Ended, Input, Key, LONGEST_ANSWER};
+use crate::idempotency::{self, Begun, Claim, Ended, Input, Key, LONGEST_ANSWER};
 
 /// Something that is to be done once.
 pub struct Once {
@@ -36,6 +37,7 @@ pub struct Once {
     account: AccountId,
     key: Key,
     input: Input,
+    files: Option<(Arc<Files>, Hashes)>,
 }
 
 /// What is known of an operation that may run.
@@ -47,6 +49,7 @@ pub struct Operation<'r> {
     pub document: &'r [u8; 32],
     pub name: Option<&'r str>,
     pub variables: &'r async_graphql::Variables,
+    pub files: Option<&'r Arc<Files>>,
 }
 
 impl Once {
@@ -89,12 +92,15 @@ impl Once {
             operation: operation.name,
             variables: operation.variables,
         };
+        let files = operation.files.map(|files| (files.clone(), files.hash()));
         Ok(Some(Self {
             input: asked.input(&app.keys),
             app: app.clone(),
             caller: caller.clone(),
             account,
             key,
+            // One that nobody may take makes no difference.
+            files: files.filter(|(_, hashes)| !hashes.are_none()),
         }))
     }
 
@@ -106,7 +112,11 @@ impl Once {
         };
         let (outcome, what) = match begun {
             Begun::Ours(claim) => return self.run_under(claim, work).await,
-            Begun::Answered(answer) => (Outcome::Kept(answer), "replayed"),
+            Begun::Answered { answer, files } => match self.has_files(files).await {
+                Ok(true) => (Outcome::Kept(answer), "replayed"),
+                Ok(false) => other_input(),
+                Err(error) => return Outcome::Refused(error),
+            },
             Begun::Running => (
                 Outcome::Refused(ApiError::Conflict(
                     "The first request with this Idempotency-Key still runs; send it again in a moment.",
@@ -120,20 +130,35 @@ impl Once {
                 )),
                 "unanswered",
             ),
-            Begun::OtherInput => (
-                Outcome::Refused(ApiError::BadRequest(
-                    "Idempotency-Key: it was used in the last 24 hours for another request, or with other rights; use a \
-                     new one."
-                        .into(),
-                )),
-                "other_input",
-            ),
+            Begun::OtherInput => other_input(),
         };
         self.app.metrics.idempotency(what);
         outcome
     }
 
-    async fn run_under(&self, claim: Claim, work: impl Future<Output = Response>) -> Outcome {
+    /// Whether the files that come are those that were sent before. What was done without reading all of them is known to
+    /// be the answer to none.
+    async fn has_files(&self, sent_before: Option<idempotency::Files>) -> Result<bool, ApiError> {
+        let Some((files, hashes)) = &self.files else {
+            return Ok(true);
+        };
+        let Some(sent_before) = sent_before else {
+            return Err(ApiError::Conflict(
+                "What was sent first with this Idempotency-Key was done before all of its files had come. Look at what has \
+                 changed before you send it again under another key.",
+            ));
+        };
+        files.read_all().await?;
+        let these = hashes.all().map(|hashes| self.input_of(&hashes));
+        Ok(these.is_some_and(|these| sent_before.are(&these)))
+    }
+
+    fn input_of(&self, hashes: &[[u8; 32]]) -> Input {
+        let parts: Vec<&[u8]> = hashes.iter().map(<[u8; 32]>::as_slice).collect();
+        Input::of(&self.app.keys, &parts)
+    }
+
+    async fn run_under(&self, mut claim: Claim, work: impl Future<Output = Response>) -> Outcome {
         let ran = AssertUnwindSafe(claim.run(work)).catch_unwind().await;
         let response = match ran {
             Ok(Some(response)) => response,
@@ -151,7 +176,18 @@ impl Once {
             outcome: response.into(),
             correlation_id: self.caller.correlation_id.clone(),
         };
-        let ended = self.ended(&mut answer).await;
+        let mut ended = self.ended(&mut answer).await;
+        if let Some((_, hashes)) = &self.files {
+            ended = match (hashes.all(), ended) {
+                (Some(hashes), ended) => {
+                    claim.had_files(self.input_of(&hashes));
+                    ended
+                }
+                // Others of its kind may be answered otherwise.
+                (None, Ended::Answered(answer)) => Ended::Refused(answer),
+                (None, ended) => ended,
+            };
+        }
         claim.end(ended).await;
         answer.outcome
     }
@@ -181,4 +217,13 @@ impl Once {
     async fn may_keep(&self, bytes: usize) -> bool {
         bytes <= LONGEST_ANSWER && quotas::may_keep(&self.app, &self.caller, bytes as u64).await
     }
+}
+
+fn other_input() -> (Outcome, &'static str) {
+    let refused = ApiError::BadRequest(
+        "Idempotency-Key: it was used in the last 24 hours for another request, with other files, or with other rights; use a \
+         new one."
+            .into(),
+    );
+    (Outcome::Refused(refused), "other_input")
 }

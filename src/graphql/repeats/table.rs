@@ -12,6 +12,8 @@ pub enum Kept {
 const SECRET: Kept = Kept::Never("its answer holds secrets, which are shown once");
 const COOKIES: Kept =
     Kept::Never("it changes cookies, which are not kept; to send it again does no harm");
+const ADDRESSES: Kept =
+    Kept::Never("its answer holds signed addresses, which are made anew each time");
 const FRESH: Kept = Kept::Never("its answer is good once, and for a short time");
 
 /// Every mutation that is served. A new one gets its row: [`Kept::Never`] where the answer holds tokens, codes, secrets,
@@ -43,6 +45,18 @@ pub const MUTATIONS: &[(&str, Kept)] = &[
     ("deleteAccount", Kept::ForADay),
     ("updateAccountAsAdmin", Kept::ForADay),
     ("updateArtist", Kept::ForADay),
+    ("createAlbum", Kept::ForADay),
+    ("updateAlbum", Kept::ForADay),
+    ("deleteAlbum", Kept::ForADay),
+    ("updateTrack", Kept::ForADay),
+    ("deleteTrack", Kept::ForADay),
+    ("takeDownTrack", Kept::ForADay),
+    ("submitTrack", Kept::ForADay),
+    ("createDirectUpload", ADDRESSES),
+    ("completeDirectUpload", ADDRESSES),
+    ("resubmitTrack", Kept::ForADay),
+    ("withdrawSubmission", Kept::ForADay),
+    ("reviewSubmission", Kept::ForADay),
 ];
 
 pub fn of(mutation: &str) -> Kept {
