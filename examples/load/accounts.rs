@@ -5,6 +5,7 @@
 use std::process::Stdio;
 
 use anyhow::Context;
+use empulse::catalogue::ArtistId;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio_postgres::Client;
@@ -117,6 +118,45 @@ pub async fn access_tokens(bench: &Bench) -> anyhow::Result<Vec<String>> {
     drop(connection);
     service.stop().await?;
     Ok(tokens)
+}
+
+/// Whoever hands in music.
+pub struct Artist {
+    pub id: String,
+}
+
+/// Makes the first account an artist, and the account where there is none.
+pub async fn artist(bench: &Bench) -> anyhow::Result<Artist> {
+    let client = bench.database.client().await?;
+    const IS_MADE: &str = "select exists (select from accounts where email_key = $1)";
+    if !client
+        .query_one(IS_MADE, &[&address(0)])
+        .await?
+        .try_get::<_, bool>(0)?
+    {
+        create_first(bench).await?;
+    }
+    const GIVE: &str = "update accounts set roles = '{LISTENER,ARTIST}' where email_key = $1";
+    client.execute(GIVE, &[&address(0)]).await?;
+    const MAKE: &str = "insert into artists (id, slug, name, sort_name, links, account_id, created_at, updated_at) \
+                        select id, 'first-light', 'First Light', 'first light', '{}', id, now(), now() from accounts \
+                        where email_key = $1 on conflict do nothing";
+    client.execute(MAKE, &[&address(0)]).await?;
+    const FIND: &str = "select a.id::text from artists a join accounts ac on ac.id = a.account_id where email_key = $1";
+    let id: String = client.query_one(FIND, &[&address(0)]).await?.try_get(0)?;
+    let id = ArtistId(id.parse()?);
+    Ok(Artist { id: id.to_string() })
+}
+
+/// An access token of the first account, good for 15 minutes.
+pub async fn access_token(service: &Service) -> anyhow::Result<String> {
+    let mut connection = Connection::open(service.address).await?;
+    let request = login(0);
+    let answer = connection.ask(&request.bytes).await?;
+    request.check(&answer)?;
+    let body: Value = serde_json::from_slice(answer.body)?;
+    let token = body["data"]["login"]["credentials"]["accessToken"].as_str();
+    Ok(token.context("a sign-in without a token")?.to_owned())
 }
 
 /// Signs in to one of the accounts, on a device that is new to it.

@@ -25,7 +25,7 @@
 //! unless the database's address says how they should be (`sslmode`), which then holds for both halves.
 //!
 //! Everything happens in a database of its own, which is dropped at the end. `--growth`, `--hostile`, `--start`,
-//! `--sign-ins` and `--trail` measure other things; each is told in its file. Linux only, as it reads `/proc`.
+//! `--sign-ins`, `--trail` and `--uploads` measure other things; each is told in its file. Linux only, as it reads `/proc`.
 
 #![expect(
     clippy::print_stderr,
@@ -35,6 +35,7 @@
 
 mod accounts;
 mod argon;
+mod beside;
 mod client;
 mod compare;
 mod database;
@@ -50,6 +51,7 @@ mod sign_ins;
 mod start;
 mod tables;
 mod trail;
+mod uploads;
 mod workloads;
 
 use std::path::PathBuf;
@@ -59,6 +61,7 @@ use std::time::Duration;
 use clap::{Parser, value_parser};
 use empulse::demo;
 
+use self::beside::Role;
 use self::database::Database;
 use self::report::{Environment, Figures, Report};
 use self::scratch::Scratch;
@@ -103,24 +106,39 @@ struct Arguments {
     setting: Vec<(String, String)>,
 
     /// Instead: how much memory the service holds as it answers so many requests of all kinds.
-    #[arg(long, value_name = "N", conflicts_with_all = ["hostile", "start", "sign_ins", "trail"], value_parser = value_parser!(u64).range(1_000..))]
+    #[arg(long, value_name = "N", conflicts_with_all = ["hostile", "start", "sign_ins", "trail", "uploads"], value_parser = value_parser!(u64).range(1_000..))]
     growth: Option<u64>,
 
     /// Instead: how soon documents made to do harm are refused.
-    #[arg(long, conflicts_with_all = ["start", "sign_ins", "trail"])]
+    #[arg(long, conflicts_with_all = ["start", "sign_ins", "trail", "uploads"])]
     hostile: bool,
 
     /// Instead: how soon the service answers after it was started, and the memory it holds at rest.
-    #[arg(long, conflicts_with_all = ["sign_ins", "trail"])]
+    #[arg(long, conflicts_with_all = ["sign_ins", "trail", "uploads"])]
     start: bool,
 
     /// Instead: how many sign-ins a second there can be, beside what Argon2id alone allows, and what many at once take.
-    #[arg(long, conflicts_with = "trail")]
+    #[arg(long, conflicts_with_all = ["trail", "uploads"])]
     sign_ins: bool,
 
     /// Instead: how many events a second the audit trail takes.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "uploads")]
     trail: bool,
+
+    /// Instead: how fast music comes in, and what it takes.
+    #[arg(long)]
+    uploads: bool,
+
+    /// With `--uploads`: also how long it takes to measure this file; may be given more than once.
+    #[arg(long, value_name = "FILE", requires = "uploads")]
+    file: Vec<PathBuf>,
+
+    /// Is one of the servers beside which uploads are measured.
+    #[arg(long, hide = true, requires = "folder")]
+    beside: Option<Role>,
+
+    #[arg(long, hide = true)]
+    folder: Option<PathBuf>,
 
     /// Keeps the database, and uses the one that was kept.
     #[arg(long)]
@@ -194,6 +212,10 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         .worker_threads(2)
         .enable_all()
         .build()?;
+    if let (Some(role), Some(folder)) = (arguments.beside, &arguments.folder) {
+        runtime.block_on(beside::serve(role, folder.clone()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let code = runtime.block_on(with_database(arguments));
     // A load that was interrupted ends with its service, but is not waited for.
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -243,6 +265,7 @@ async fn measure(bench: &Bench) -> anyhow::Result<Report> {
         None if arguments.hostile => Figures::Hostile(hostile::run(bench).await?),
         None if arguments.start => Figures::Start(start::run(bench).await?),
         None if arguments.sign_ins => Figures::SignIns(sign_ins::run(bench).await?),
+        None if arguments.uploads => Figures::Uploads(uploads::run(bench).await?),
         None if arguments.trail => Figures::Trail(trail::run(bench).await?),
         None => Figures::Compared(compare::run(bench).await?),
     };

@@ -35,6 +35,7 @@ pub enum Figures {
     Growth(Growth),
     Hostile(Hostile),
     Start(Start),
+    Uploads(Uploads),
     SignIns(SignIns),
     Trail(Trail),
 }
@@ -118,6 +119,43 @@ pub struct Start {
 pub struct Started {
     pub seconds: f64,
     pub memory: Memory,
+}
+
+#[derive(Serialize)]
+pub struct Uploads {
+    /// Beside a server that writes the same bytes to a file.
+    pub folder: UploadsOfAKind,
+    /// Beside the driver alone.
+    pub bucket: UploadsOfAKind,
+    /// Memory beyond what was held before.
+    pub one_bytes: u64,
+    pub many_bytes: u64,
+    /// Open in the middle of an upload, beside those of the upload.
+    pub other_files: Vec<String>,
+    pub measured: Vec<FileMeasured>,
+}
+
+#[derive(Serialize)]
+pub struct UploadsOfAKind {
+    pub median: UploadRound,
+    pub rounds: Vec<UploadRound>,
+}
+
+/// In bytes.
+#[derive(Serialize)]
+pub struct UploadRound {
+    pub per_second: f64,
+    pub beside_per_second: f64,
+    pub ratio: f64,
+}
+
+#[derive(Serialize)]
+pub struct FileMeasured {
+    pub file: String,
+    pub bytes: u64,
+    pub status: String,
+    pub seconds: f64,
+    pub peak_bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -246,8 +284,8 @@ impl Compared {
         let ratios = || beside.iter().map(|beside| beside.ratio);
         Self {
             workload,
-            ratio_range: range(ratios()),
-            of_typename_range: range(of_typename()),
+            ratio_range: least_and_most(ratios()),
+            of_typename_range: least_and_most(of_typename()),
             median,
             rounds,
         }
@@ -268,7 +306,7 @@ impl SignInsOfAKind {
                 argon_per_second: of(|round| round.argon_per_second),
                 ratio: of(|round| round.ratio),
             },
-            ratio_range: range(ratios.into_iter()),
+            ratio_range: least_and_most(ratios.into_iter()),
             rounds,
         }
     }
@@ -293,7 +331,7 @@ impl Trail {
 }
 
 /// The least and the most.
-fn range(figures: impl Iterator<Item = f64> + Clone) -> Option<(f64, f64)> {
+pub fn least_and_most(figures: impl Iterator<Item = f64> + Clone) -> Option<(f64, f64)> {
     let least = figures.clone().reduce(f64::min);
     least.zip(figures.reduce(f64::max))
 }

@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::process::Memory;
 use super::report::{
-    Beside, Compared, Environment, Figures, Growth, Hostile, Report, SignIns, Start, Trail, median,
+    Beside, Compared, Environment, Figures, Growth, Hostile, Report, SignIns, Start, Trail,
+    Uploads, least_and_most, median,
 };
 
 impl fmt::Display for Report {
@@ -17,6 +18,7 @@ impl fmt::Display for Report {
             Figures::Start(start) => start.fmt(f),
             Figures::SignIns(sign_ins) => sign_ins.fmt(f),
             Figures::Trail(trail) => trail.fmt(f),
+            Figures::Uploads(uploads) => uploads.fmt(f),
         }
     }
 }
@@ -96,6 +98,48 @@ fn compared(all: &[Compared]) -> Table {
         ]);
     }
     table
+}
+
+impl fmt::Display for Uploads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new(&["into", "MiB/s", "beside", "ratio", "(range)"]);
+        for (into, kind) in [("a folder", &self.folder), ("a bucket", &self.bucket)] {
+            let mebibytes = |bytes: f64| format!("{:.0}", bytes / f64::from(1 << 20));
+            let ratios = kind.rounds.iter().map(|round| round.ratio);
+            table.row([
+                into.into(),
+                mebibytes(kind.median.per_second),
+                mebibytes(kind.median.beside_per_second),
+                format!("{:.2}", kind.median.ratio),
+                range(least_and_most(ratios)),
+            ]);
+        }
+        writeln!(f, "{table}")?;
+        writeln!(
+            f,
+            "memory beyond that at rest: {} MiB for one, {} MiB for fifty at once",
+            mebibytes(self.one_bytes),
+            mebibytes(self.many_bytes)
+        )?;
+        match self.other_files.as_slice() {
+            [] => writeln!(f, "no file is open meanwhile but the upload's own")?,
+            files => writeln!(f, "files that are open meanwhile: {}", files.join(", "))?,
+        }
+        let mut table = Table::new(&["measured", "file MiB", "seconds", "MiB", "is then"]);
+        for file in &self.measured {
+            table.row([
+                file.file.clone(),
+                mebibytes(file.bytes),
+                format!("{:.1}", file.seconds),
+                mebibytes(file.peak_bytes),
+                file.status.clone(),
+            ]);
+        }
+        match self.measured.is_empty() {
+            true => Ok(()),
+            false => table.fmt(f),
+        }
+    }
 }
 
 impl fmt::Display for Growth {
