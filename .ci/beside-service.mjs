@@ -1,9 +1,13 @@
 // Starts the service as the README does, runs a command beside it with its address in EMPULSE_URL, and stops it as an
 // orchestrator would. Fails if the command does, and if the service does not end by itself, with 0, soon after SIGTERM.
 //
-//   node .ci/beside-service.mjs <command> [argument…]
+//   node .ci/beside-service.mjs [--administrator <email>] <command> [argument…]
+//
+// With --administrator that account is made before, and the command finds its address and password in EMPULSE_ADMINISTRATOR
+// and EMPULSE_PASSWORD.
 
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,32 +19,45 @@ import { setTimeout } from 'node:timers/promises';
 const START_LIMIT = 20 * 60_000;
 const STOP_LIMIT = 10_000;
 
-const [command, ...parameters] = process.argv.slice(2);
+const asked = process.argv.slice(2);
+const administrator = asked[0] === '--administrator' ? asked.splice(0, 2)[1] : undefined;
+const [command, ...parameters] = asked;
 const folder = await mkdtemp(join(tmpdir(), 'empulse-'));
-const service = spawn('cargo', ['run', '--locked', '--quiet'], {
-  env: { ...bare(process.env), EMPULSE_DATA_DIR: join(folder, 'data'), EMPULSE_LISTEN: '127.0.0.1:0' },
-  stdio: ['ignore', 'inherit', 'pipe'],
-});
+const environment = { ...bare(process.env), EMPULSE_DATA_DIR: join(folder, 'data'), EMPULSE_LISTEN: '127.0.0.1:0' };
+const known = administrator === undefined ? {} : await administering(administrator);
+const service = spawn('cargo', ['run', '--locked', '--quiet'], { env: environment, stdio: ['ignore', 'inherit', 'pipe'] });
 const ended = once(service, 'exit').then(([code, signal]) => code ?? signal);
 
 try {
   const url = await within(START_LIMIT, 'start', ready());
   console.log(`the service is ready at ${url}`);
-  const beside = spawn(command, parameters, { env: { ...process.env, EMPULSE_URL: url }, stdio: 'inherit' });
+  const beside = spawn(command, parameters, { env: { ...process.env, ...known, EMPULSE_URL: url }, stdio: 'inherit' });
   const [code] = await once(beside, 'exit');
   if (code !== 0) throw new Error(`${command} ended with ${code}`);
 
-  const asked = performance.now();
+  const stopped = performance.now();
   service.kill('SIGTERM');
   const last = await within(STOP_LIMIT, 'stop', ended);
   if (last !== 0) throw new Error(`the service ended with ${last}`);
-  console.log(`the service stopped ${Math.round(performance.now() - asked)} ms after SIGTERM, with 0`);
+  console.log(`the service stopped ${Math.round(performance.now() - stopped)} ms after SIGTERM, with 0`);
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;
 } finally {
   service.kill('SIGKILL');
   await rm(folder, { recursive: true, force: true });
+}
+
+/** Makes an administrator in the folder in which the service is to start; how to sign in as them. */
+async function administering(email) {
+  const password = randomUUID();
+  const made = spawn('cargo', ['run', '--locked', '--quiet', '--', 'admin', 'create', '--email', email], {
+    env: environment, stdio: ['pipe', 'inherit', 'inherit'],
+  });
+  made.stdin.end(`${password}\n`);
+  const [code] = await once(made, 'exit');
+  if (code !== 0) throw new Error(`no administrator was made: the command ended with ${code}`);
+  return { EMPULSE_ADMINISTRATOR: email, EMPULSE_PASSWORD: password };
 }
 
 /** Without anything that would make it another service than the one that starts with nothing set. */

@@ -10,8 +10,9 @@ use serde_json::json;
 
 use crate::accounts::api_tokens::{api_token, use_until_noted};
 use crate::accounts::tokens::narrowed;
+use crate::live::submission;
 use crate::support::data::{Maker, NewTrack};
-use crate::support::{Answer, TestApp};
+use crate::support::{Answer, Heard, TestApp};
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,9 +154,11 @@ enum Cell {
     Forbidden,
     /// Null, and no error: nobody may learn that there is something.
     NotFound,
+    /// Of a subscription, which can't be null: refused as if it was about nothing.
+    Unknown,
 }
 
-use Cell::{Allowed, Forbidden, NotFound, SignInFirst, Unauthenticated};
+use Cell::{Allowed, Forbidden, NotFound, SignInFirst, Unauthenticated, Unknown};
 
 type Cells = [Cell; Caller::ALL.len()];
 
@@ -180,8 +183,13 @@ const fn cells(anonymous: Cell, stale: Cell, signed_in: [Cell; 3], narrowed: [Ce
 /// What everybody may ask for: no token is needed, but one that is sent must be good.
 const PUBLIC: Cells = cells(Allowed, Unauthenticated, [Allowed; 3], [Allowed; 2]);
 
-/// What is there, but not for anybody who can ask so far.
-const HIDDEN: Cells = cells(NotFound, Unauthenticated, [NotFound; 3], [NotFound; 2]);
+/// What is for reviewers, and whose it is; for others it is not there.
+const NOT_OUT: Cells = cells(
+    NotFound,
+    Unauthenticated,
+    [NotFound, Allowed, Allowed],
+    [NotFound; 2],
+);
 
 /// What is for administrators, and for others not there.
 const FOR_ADMINS: Cells = cells(
@@ -208,6 +216,14 @@ const ADMINS: Cells = cells(
     [Forbidden; 2],
 );
 
+/// What is for moderators and administrators, and said to be.
+const REVIEWERS: Cells = cells(
+    SignInFirst,
+    Unauthenticated,
+    [Forbidden, Allowed, Allowed],
+    [Forbidden; 2],
+);
+
 /// What is for artists, and said to be: by a session, or by a token that opens changing the catalogue.
 const ARTISTS: Cells = {
     let mut cells = cells(SignInFirst, Unauthenticated, [Forbidden; 3], [Forbidden; 2]);
@@ -216,6 +232,37 @@ const ARTISTS: Cells = {
         cells[last] = Allowed;
         last += 1;
     }
+    cells
+};
+
+/// What is an artist's own, and for reviewers: here of an artist that is none of the callers.
+const WATCHED: Cells = {
+    let mut cells = cells(
+        SignInFirst,
+        Unauthenticated,
+        [Unknown, Allowed, Allowed],
+        [Unknown, Forbidden],
+    );
+    cells[Caller::ALL.len() - 1] = Unknown;
+    cells
+};
+
+/// What happens to whatever is the caller's own, were it nothing.
+const LISTENED_TO: Cells = {
+    let mut cells = cells(
+        SignInFirst,
+        Unauthenticated,
+        [Allowed; 3],
+        [Allowed, Forbidden],
+    );
+    cells[Caller::ALL.len() - 1] = Allowed;
+    cells
+};
+
+/// The same, where another scope opens it.
+const UPLOADERS: Cells = {
+    let mut cells = ARTISTS;
+    cells[Caller::ALL.len() - 1] = Forbidden;
     cells
 };
 
@@ -242,6 +289,7 @@ async fn rows(app: &TestApp) -> Vec<Row> {
         ..NewTrack::default()
     };
     let hidden = make.track(artist, hidden).await;
+    let submission = submission(app, artist).await;
     app.member("somebody@example.org").await;
     let somebody = app.sign_in("somebody@example.org").await.access;
     let somebody = app
@@ -269,12 +317,12 @@ async fn rows(app: &TestApp) -> Vec<Row> {
         ),
         row(
             "Query.node",
-            HIDDEN,
+            NOT_OUT,
             format!("{{ node(id: \"{hidden}\") {{ id }} }}"),
         ),
         row(
             "Query.node",
-            HIDDEN,
+            NOT_OUT,
             format!("{{ node(id: \"{hidden_album}\") {{ id }} }}"),
         ),
         row(
@@ -297,6 +345,11 @@ async fn rows(app: &TestApp) -> Vec<Row> {
             ADMINS,
             "{ accounts { nodes { id } } }".into(),
         ),
+        row(
+            "Query.submissions",
+            REVIEWERS,
+            "{ submissions { nodes { id } } }".into(),
+        ),
         row("Query.me", ME, "{ me { id } }".into()),
         row(
             "Query.nodes",
@@ -310,7 +363,7 @@ async fn rows(app: &TestApp) -> Vec<Row> {
         ),
         row(
             "Query.track",
-            HIDDEN,
+            NOT_OUT,
             format!("{{ track(id: \"{hidden}\") {{ id }} }}"),
         ),
         row("Query.tracks", PUBLIC, "{ tracks { nodes { id } } }".into()),
@@ -321,7 +374,7 @@ async fn rows(app: &TestApp) -> Vec<Row> {
         ),
         row(
             "Query.album",
-            HIDDEN,
+            NOT_OUT,
             format!("{{ album(id: \"{hidden_album}\") {{ id }} }}"),
         ),
         row(
@@ -404,6 +457,50 @@ async fn rows(app: &TestApp) -> Vec<Row> {
             &format!(r#"accountId: {account}, reason: "x""#),
         ),
         mutation("updateArtist", ARTISTS, r#"artistId: "x""#),
+        row(
+            "Subscription.mediaProgress",
+            WATCHED,
+            format!("subscription {{ mediaProgress(submissionId: \"{submission}\") {{ stage }} }}"),
+        ),
+        row(
+            "Subscription.submissionChanged",
+            LISTENED_TO,
+            "subscription { submissionChanged { submission { id } } }".into(),
+        ),
+        mutation(
+            "createAlbum",
+            ARTISTS,
+            r#"artistId: "x", title: "x", kind: EP"#,
+        ),
+        mutation("updateAlbum", ARTISTS, r#"albumId: "x""#),
+        mutation("deleteAlbum", ARTISTS, r#"albumId: "x""#),
+        mutation("updateTrack", ARTISTS, r#"trackId: "x""#),
+        mutation("deleteTrack", ARTISTS, r#"trackId: "x""#),
+        mutation("takeDownTrack", REVIEWERS, r#"trackId: "x", reason: "x""#),
+        mutation(
+            "createDirectUpload",
+            UPLOADERS,
+            r#"filename: "x", contentType: "audio/wav", byteSize: 1"#,
+        ),
+        mutation(
+            "completeDirectUpload",
+            UPLOADERS,
+            r#"directUploadId: "x", etags: []"#,
+        ),
+        mutation("withdrawSubmission", UPLOADERS, r#"submissionId: "x""#),
+        row(
+            "Mutation.submitTrack",
+            UPLOADERS,
+            "mutation ($file: Upload!) { submitTrack(input: { artistId: \"x\", title: \"x\", genreSlug: \"x\", \
+             isExplicit: false, audio: { upload: $file } }) { errors { code } } }"
+                .to_owned(),
+        ),
+        mutation("resubmitTrack", UPLOADERS, r#"submissionId: "x""#),
+        mutation(
+            "reviewSubmission",
+            REVIEWERS,
+            r#"submissionId: "x", decision: APPROVE"#,
+        ),
         // The last one: it ends the session of whoever asks.
         mutation("logout", SIGNING_OUT, r#"refreshToken: "x""#),
     ]
@@ -441,15 +538,45 @@ fn served() -> BTreeSet<String> {
 }
 
 async fn ask(app: &TestApp, authorization: Option<&str>, query: &str) -> Answer {
-    let mut request = app
-        .client
-        .post(app.url("/graphql"))
-        .header("accept", "application/graphql-response+json")
-        .json(&json!({ "query": query }));
+    let mut request = match query.contains("$file") {
+        true => crate::uploads::request(app, query, &json!({ "file": null }), &[("file", b"x")]),
+        false => app
+            .client
+            .post(app.url("/graphql"))
+            .header("accept", "application/graphql-response+json")
+            .json(&json!({ "query": query })),
+    };
     if let Some(authorization) = authorization {
         request = request.header("authorization", authorization);
     }
     Answer::of(request.send().await.unwrap()).await
+}
+
+/// What a subscriber gets.
+async fn subscribe(app: &TestApp, authorization: Option<&str>, query: &str) -> Cell {
+    let mut socket = app.socket_with(&[]).await.unwrap();
+    let payload = authorization.map(|authorization| json!({ "Authorization": authorization }));
+    socket.init(json!(payload)).await;
+    match socket.hears().await {
+        Heard::Says(message) => assert_eq!(message["type"], "connection_ack"),
+        Heard::Closes(4401, _) => return Unauthenticated,
+        other => panic!("{other:?}"),
+    }
+    socket.subscribe("1", query).await;
+    let message = socket.says().await;
+    match message["type"].as_str() {
+        Some("next") => {
+            assert_eq!(message["payload"].get("errors"), None, "{message}");
+            Allowed
+        }
+        Some("error") => match message["payload"][0]["extensions"]["code"].as_str() {
+            Some("UNAUTHENTICATED") => SignInFirst,
+            Some("FORBIDDEN") => Forbidden,
+            Some("BAD_REQUEST") => Unknown,
+            _ => panic!("{message}"),
+        },
+        _ => panic!("{message}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -470,12 +597,18 @@ async fn every_root_field_answers_every_kind_of_caller_as_the_table_has_it() {
     } in &rows
     {
         for ((caller, authorization), cell) in callers.iter().zip(cells) {
+            if field.starts_with("Subscription.") {
+                let got = subscribe(&app, authorization.as_deref(), query).await;
+                assert_eq!(got, *cell, "{field} for {caller:?}");
+                continue;
+            }
             let before = app.app.db.statements();
             let answer = ask(&app, authorization.as_deref(), query).await;
             let ran = app.app.db.statements() - before;
             let context = format!("{field} for {caller:?}: {:#}", answer.body);
             let name = field.split('.').next_back().unwrap();
             match cell {
+                Cell::Unknown => panic!("{context}"),
                 Cell::Allowed => {
                     assert_eq!(answer.status, 200, "{context}");
                     assert_eq!(answer.body.get("errors"), None, "{context}");

@@ -1,11 +1,12 @@
 //! Background jobs: each is done once as far as anybody can tell, whatever becomes of who does it.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use empulse::db::Db;
-use empulse::jobs::{self, Attempt, BackOff, Failure, Job, New, Pace, Registry, Runner};
+use empulse::jobs::{self, Attempt, BackOff, Failure, Job, Lane, New, Pace, Registry, Runner};
 use empulse::telemetry::Metrics;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -192,7 +193,7 @@ async fn what_was_taken_back_is_never_done() {
     let runner = counting(&done);
     let mut tx = bench.db.begin().await.unwrap();
     jobs::enqueue(&mut tx, &Note { number: 1 }).await.unwrap();
-    tx.rollback().await.unwrap();
+    tx.rollback().await;
     let mut tx = bench.db.begin().await.unwrap();
     jobs::enqueue(&mut tx, &Note { number: 2 }).await.unwrap();
     drop(tx);
@@ -267,6 +268,67 @@ async fn what_is_asked_for_begins_at_once() {
             asked.elapsed()
         );
     }
+    running.stops().await;
+}
+
+/// What takes long.
+#[derive(Debug, Serialize, Deserialize)]
+struct Song {}
+
+impl Job for Song {
+    const KIND: &'static str = "song";
+    const LANE: Lane = Lane::Heavy;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_long_holds_up_nothing_that_is_soon_done() {
+    let bench = Bench::new().await;
+    let (done, begun, go) = (
+        Done::default(),
+        Arc::new(AtomicU32::new(0)),
+        CancellationToken::new(),
+    );
+    let mut registry = Registry::default();
+    let (counted, goes) = (begun.clone(), go.clone());
+    registry.on(move |_: Song, _| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        let goes = goes.clone();
+        async move {
+            goes.cancelled().await;
+            Ok(())
+        }
+    });
+    let counted = done.clone();
+    registry.on(move |note: Note, _| {
+        counted.add(note.number);
+        async { Ok(()) }
+    });
+    let two = Pace {
+        heavy_at_once: 2,
+        lease: Duration::from_secs(30),
+        ..pace()
+    };
+    for _ in 0..12 {
+        bench.enqueue(&Song {}).await;
+    }
+    let runner = Runner::with_pace(registry, Metrics::detached(), two);
+    let running = Running::start(runner, bench.db.clone());
+    let has_begun = || begun.load(Ordering::SeqCst);
+    eventually("two have begun", async || has_begun() == 2).await;
+    for number in 0..20 {
+        bench.enqueue(&Note { number }).await;
+    }
+    eventually("the notes are done", async || done.len() == 20).await;
+    assert_eq!(has_begun(), 2, "no more than there are places");
+    // Those that wait have used up no try.
+    let client = bench.database.source.client().await.unwrap();
+    let waiting =
+        "select count(*) from jobs where kind = 'song' and state = 'READY' and attempts = 0";
+    let waiting = client.query_one(waiting, &[]).await.unwrap();
+    assert_eq!(waiting.get::<_, i64>(0), 10);
+    go.cancel();
+    eventually("the songs are done", async || bench.left().await == 0).await;
+    assert_eq!(has_begun(), 12);
     running.stops().await;
 }
 
@@ -423,6 +485,26 @@ async fn what_can_not_be_mended_is_not_tried_again() {
     assert_eq!(failing.run_due(&bench.db).await.unwrap(), 1);
     let dead = ("DEAD".to_owned(), 1, Some("no such account".to_owned()));
     assert_eq!(bench.only().await, dead);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_early_is_put_off_and_was_no_try() {
+    let bench = Bench::new().await;
+    let early = runner(|_, attempt| async move {
+        assert_eq!(attempt.number, 1);
+        Err(Failure::NotYet(
+            Duration::from_secs(600),
+            "not today".into(),
+        ))
+    });
+    bench.enqueue(&Note { number: 1 }).await;
+    // More often than it is tried.
+    for _ in 0..5 {
+        assert_eq!(early.run_due(&bench.db).await.unwrap(), 1);
+        bench.sql("update jobs set due_at = now()").await;
+    }
+    let put_off = ("READY".to_owned(), 0, Some("not today".to_owned()));
+    assert_eq!(bench.only().await, put_off);
 }
 
 #[tokio::test(flavor = "multi_thread")]

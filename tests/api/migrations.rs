@@ -49,6 +49,7 @@ fn diesel_type(name: &str) -> String {
         "date" => "Date",
         "timestamptz" => "Timestamptz",
         "bytea" => "Bytea",
+        "float8" => "Double",
         "jsonb" => "Jsonb",
         other => panic!("this test does not know the type {other} yet"),
     };
@@ -204,7 +205,7 @@ async fn what_stands_in_the_newest_is_in_no_migrations_way() {
     assert_eq!(reverted, migrate::known());
 }
 
-/// The folders of the last day that has some, in their order.
+/// The folders from the accounts' last ones on, in their order.
 fn newest() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
     let mut folders: Vec<PathBuf> = std::fs::read_dir(root)
@@ -214,8 +215,7 @@ fn newest() -> Vec<PathBuf> {
         .collect();
     folders.sort_unstable();
     let day = |path: &Path| path.file_name().unwrap().to_str().unwrap()[..10].to_owned();
-    let last = day(folders.last().unwrap());
-    folders.retain(|folder| day(folder) == last);
+    folders.retain(|folder| *day(folder) >= *"2026-11-27");
     assert!(folders.len() > 3, "{folders:?}");
     folders
 }

@@ -160,10 +160,10 @@ async fn of_those_who_give_the_role_at_once_one_makes_the_artist() {
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_make_the_artists_of_the_accounts_that_they_make() {
     let app = TestApp::new().await;
-    empulse::install::demo(&app.accounts).await.unwrap();
+    empulse::install::demo(&app.accounts, |_| {}).await.unwrap();
     let artist = artist_of(&app, "artist@example.org").await;
     assert_eq!(artist["slug"], "ari-moss");
-    empulse::install::demo(&app.accounts).await.unwrap();
+    empulse::install::demo(&app.accounts, |_| {}).await.unwrap();
     assert_eq!(artist_of(&app, "artist@example.org").await, artist);
     assert_eq!(count(&app, ARTISTS).await, 1);
 }

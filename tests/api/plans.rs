@@ -5,9 +5,10 @@
 //! and run again.
 
 use chrono::DateTime;
+use empulse::accounts::AccountId;
 use empulse::catalogue::{
     self, AlbumId, ArtistId, ArtistOrder, ArtistOrderField, TrackFilter, TrackId, TrackOrder,
-    TrackOrderField,
+    TrackOrderField, Viewer,
 };
 use empulse::db::keyset::{Direction, End, Position, SortValue, Window};
 use empulse::db::{Db, Error};
@@ -19,6 +20,12 @@ use uuid::Uuid;
 use crate::support::database::TestDatabase;
 use crate::support::plan::{Notebook, Planned, Statement};
 
+/// Whoever else than everybody looks: an artist, whose own are few or none of what is read, and a reviewer.
+const VIEWERS: [Viewer; 3] = [
+    Viewer::Everybody,
+    Viewer::Artist(AccountId(Uuid::nil())),
+    Viewer::Reviewer,
+];
 const TRACKS: u32 = 200_000;
 /// As large as a page gets, and the row more that tells whether there is another.
 const LARGEST: u64 = 101;
@@ -359,17 +366,20 @@ async fn judge_lists_of_parents(
     let own = format!("albums where artist_id = '{}'", star.0);
     let middle = judge.count(&own).await / 2;
     let middle = judge.position(&own, "created_at", Kind::Time, middle).await;
-    for (place, window) in windows(&middle) {
-        for (whose, artists) in [("an artist's", &[star][..]), ("many artists'", artists)] {
-            let expected = Expected {
-                stretches: parents,
-                ..of(&["albums_by_artist"])
-            };
-            judge
-                .judge(&format!("{whose} albums, {place}"), &expected, async |db| {
-                    catalogue::albums_of_artists(db, artists, &window).await
-                })
-                .await;
+    for viewer in VIEWERS {
+        for (place, window) in windows(&middle) {
+            for (whose, artists) in [("an artist's", &[star][..]), ("many artists'", artists)] {
+                let expected = Expected {
+                    stretches: parents,
+                    ..of(&["albums_by_artist"])
+                };
+                let name = format!("{whose} albums, {place}, for {viewer:?}");
+                judge
+                    .judge(&name, &expected, async |db| {
+                        catalogue::albums_of_artists(db, viewer, artists, &window).await
+                    })
+                    .await;
+            }
         }
     }
     let own = format!(
@@ -380,18 +390,31 @@ async fn judge_lists_of_parents(
     let middle = judge
         .position(&own, "track_number", Kind::Number, middle)
         .await;
-    for (place, window) in windows(&middle) {
-        for (whose, albums) in [("an album's", &albums[..1]), ("many albums'", albums)] {
-            let expected = Expected {
-                stretches: albums.len() as u64,
-                ..of(&["tracks_of_album"])
-            };
-            judge
-                .judge(&format!("{whose} tracks, {place}"), &expected, async |db| {
-                    catalogue::tracks_of_albums(db, albums, &window).await
-                })
-                .await;
+    for viewer in VIEWERS {
+        for (place, window) in windows(&middle) {
+            for (whose, albums) in [("an album's", &albums[..1]), ("many albums'", albums)] {
+                let expected = Expected {
+                    stretches: albums.len() as u64,
+                    ..of(on_albums(viewer))
+                };
+                let name = format!("{whose} tracks, {place}, for {viewer:?}");
+                judge
+                    .judge(&name, &expected, async |db| {
+                        catalogue::tracks_of_albums(db, viewer, albums, &window).await
+                    })
+                    .await;
+            }
         }
+    }
+}
+
+/// The indexes of what stands on albums: that of what everybody sees holds nothing else. An artist may be shown it by that
+/// one beside one of their own, which is as short a way.
+fn on_albums(viewer: Viewer) -> &'static [&'static str] {
+    match viewer {
+        Viewer::Everybody => &["tracks_of_album"],
+        Viewer::Artist(_) => &["tracks_album_id_track_number_key", "tracks_of_album"],
+        Viewer::Reviewer => &["tracks_album_id_track_number_key"],
     }
 }
 
@@ -450,41 +473,48 @@ async fn judge_reads_by_key(judge: &mut Judge, artists: &[ArtistId], albums: &[A
         ..of(indexes)
     };
     judge
-        .judge("artists by ids", &by_key(&["artists_pkey"]), async |db| {
-            catalogue::artists_by_ids(db, artists).await
-        })
-        .await;
-    judge
-        .judge(
-            "artists by slugs",
-            &by_key(&["artists_slug_key"]),
-            async |db| catalogue::artists_by_slugs(db, &slugs).await,
-        )
-        .await;
-    judge
         .judge("texts of artists", &by_key(&["artists_pkey"]), async |db| {
             catalogue::artist_texts(db, artists).await
         })
         .await;
-    judge
-        .judge(
-            "albums by ids",
-            &by_key(&["albums_pkey", "albums_id_artist_id_key"]),
-            async |db| catalogue::albums_by_ids(db, albums).await,
-        )
-        .await;
-    judge
-        .judge(
-            "totals of albums",
-            &by_key(&["tracks_of_album"]),
-            async |db| catalogue::album_totals(db, albums).await,
-        )
-        .await;
-    judge
-        .judge("tracks by ids", &by_key(&["tracks_pkey"]), async |db| {
-            catalogue::tracks_by_ids(db, &tracks).await
-        })
-        .await;
+    for viewer in VIEWERS {
+        let name = |what| format!("{what}, for {viewer:?}");
+        judge
+            .judge(
+                &name("artists by ids"),
+                &by_key(&["artists_pkey"]),
+                async |db| catalogue::artists_by_ids(db, viewer, artists).await,
+            )
+            .await;
+        judge
+            .judge(
+                &name("artists by slugs"),
+                &by_key(&["artists_slug_key"]),
+                async |db| catalogue::artists_by_slugs(db, viewer, &slugs).await,
+            )
+            .await;
+        judge
+            .judge(
+                &name("albums by ids"),
+                &by_key(&["albums_pkey", "albums_id_artist_id_key"]),
+                async |db| catalogue::albums_by_ids(db, viewer, albums).await,
+            )
+            .await;
+        judge
+            .judge(
+                &name("totals of albums"),
+                &by_key(on_albums(viewer)),
+                async |db| catalogue::album_totals(db, viewer, albums).await,
+            )
+            .await;
+        judge
+            .judge(
+                &name("tracks by ids"),
+                &by_key(&["tracks_pkey"]),
+                async |db| catalogue::tracks_by_ids(db, viewer, &tracks).await,
+            )
+            .await;
+    }
 }
 
 async fn ids(client: &Client, sql: &str) -> Vec<Uuid> {

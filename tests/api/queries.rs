@@ -6,6 +6,7 @@ use async_graphql_parser::types::{BaseType, TypeKind, TypeSystemDefinition};
 use empulse::catalogue::{AlbumId, ArtistId, TrackId};
 use serde_json::{Value, json};
 
+use crate::submissions::moderator;
 use crate::support::TestApp;
 use crate::support::data::{Maker, NewTrack};
 
@@ -76,8 +77,14 @@ fn ids(ids: &[impl ToString]) -> String {
 }
 
 /// What not everybody may list; as many statements are held to where that is tested (`accounts::admin::list`,
-/// `audit::reading`).
-const ELSEWHERE: [&str; 2] = ["Query.accounts", "Query.auditLog"];
+/// `audit::reading`, and below).
+const ELSEWHERE: [&str; 5] = [
+    "Query.accounts",
+    "Query.auditLog",
+    "Query.submissions",
+    "Account.submissions",
+    "Account.tracks",
+];
 
 /// In a query, `ARTIST`, `ALBUM` and `TRACK` are all fields that one has of its own.
 fn cases(made: &Catalogue, size: usize) -> Vec<Case> {
@@ -291,6 +298,64 @@ async fn a_page_of_fifty_costs_as_many_statements_as_a_page_of_two() {
             large.most,
             large.query
         );
+    }
+}
+
+/// An artist's own lists, and the queue of those who review.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_review_costs_as_many_statements_for_fifty_as_for_two() {
+    let app = TestApp::new().await;
+    app.member("ana@example.org").await;
+    let artist = app.artist("ana@example.org").await;
+    let mut make = Maker::new(app.sql().await);
+    let album = make.album(artist, "Seeds").await;
+    for number in 1..=LARGE as i32 {
+        let track = NewTrack {
+            album: Some((album, number)),
+            status: "IN_REVIEW",
+            ..NewTrack::default()
+        };
+        make.track(artist, track).await;
+    }
+    let hand_in = "insert into submissions (id, track_id, artist_id, submitted_by, status, created_at, updated_at) \
+                   select gen_random_uuid(), t.id, t.artist_id, a.account_id, 'PENDING', t.created_at, t.updated_at \
+                   from tracks t join artists a on a.id = t.artist_id";
+    let sql = app.sql().await;
+    assert_eq!(sql.execute(hand_in, &[]).await.unwrap(), LARGE as u64);
+    let ana = app.sign_in("ana@example.org").await;
+    let mo = moderator(&app, "mo@example.org").await;
+    app.data("{ genres { slug } }").await;
+    for (access, at, query) in [
+        (
+            &ana.access,
+            "/me/tracks/nodes",
+            "{ me { tracks(first: $n) { nodes { TRACK artist { name } album { title } submission { status } } } } }",
+        ),
+        (
+            &ana.access,
+            "/me/submissions/nodes",
+            "{ me { submissions(first: $n) { nodes { status submittedBy { displayName } \
+             track { TRACK artist { name } album { title } } } } } }",
+        ),
+        (
+            &mo.access,
+            "/submissions/nodes",
+            "{ submissions(first: $n) { nodes { status submittedBy { displayName } reviewedBy { displayName } \
+             track { TRACK artist { name } album { title } } } } }",
+        ),
+    ] {
+        let mut costs = Vec::new();
+        for size in [SMALL, LARGE] {
+            let query = query
+                .replace("$n", &size.to_string())
+                .replace("TRACK", TRACK);
+            let before = app.app.db.statements();
+            let data = app.data_as(access, &query).await;
+            costs.push(app.app.db.statements() - before);
+            let items = data.pointer(at).and_then(Value::as_array).unwrap();
+            assert_eq!(items.len(), size, "{query}: the test's own data");
+        }
+        assert_eq!(costs[0], costs[1], "{query}");
     }
 }
 

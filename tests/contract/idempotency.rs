@@ -21,7 +21,19 @@ const TELLING: [&str; 11] = [
 ];
 
 /// Fields that are called so and are neither; why.
-const HARMLESS: [(&str, &str, &str); 4] = [
+const HARMLESS: [(&str, &str, &str); 8] = [
+    ("Audio", "codec", "the name of one"),
+    (
+        "Audio",
+        "streamUrl",
+        "plays one file for two hours at most, and says beside it until when; asked for again, it is made anew",
+    ),
+    ("Audio", "streamUrlExpiresAt", "a time"),
+    (
+        "Image",
+        "url",
+        "shows one picture for two days at most; asked for again, it is made anew",
+    ),
     ("AccountError", "code", "says which mistake it is"),
     ("CatalogueError", "code", "the same"),
     ("Account", "recoveryCodesLeft", "a number"),

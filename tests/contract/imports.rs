@@ -17,6 +17,7 @@ const ROOMS: &[&str] = &[
     "graphql",
     "demo",
     "catalogue",
+    "media",
     "accounts",
     "audit",
     "idempotency",
@@ -27,6 +28,7 @@ const ROOMS: &[&str] = &[
     "vault",
     "limits",
     "cache",
+    "events",
     "redis",
     "db",
     "telemetry",
@@ -35,7 +37,7 @@ const ROOMS: &[&str] = &[
     "config",
 ];
 /// Rooms of the domain, whose insides are nobody else's business.
-const DOMAINS: &[&str] = &["catalogue", "accounts", "audit"];
+const DOMAINS: &[&str] = &["catalogue", "media", "accounts", "audit"];
 
 #[test]
 fn imports_point_down_and_domains_are_entered_by_their_front_door() {

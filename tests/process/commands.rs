@@ -260,20 +260,34 @@ async fn demo_is_loaded_once_and_served(folder: &Folder, settings: &[(&str, &str
     let data = folder.at("data");
     let mut settings = settings.to_vec();
     settings.push(("EMPULSE_DATA_DIR", &data));
-    let demo = ["demo", "--tracks", "300"];
+    let demo = ["demo", "--tracks", "300", "--sound", "3"];
 
     let first = run(&demo, &settings);
     assert_eq!(first.code, Some(0), "{first:?}");
     assert!(first.out.contains(" and 300 tracks, "), "{first:?}");
     assert!(first.out.contains("\nAdded 300 tracks in "), "{first:?}");
+    assert!(
+        first.out.contains("\nMade music for 3 tracks and "),
+        "{first:?}"
+    );
+    assert!(
+        first.err.contains("\n3 of 3 tracks can be heard\n"),
+        "{first:?}"
+    );
     let again = run(&demo, &settings);
     assert_eq!(again.code, Some(0), "{again:?}");
     assert!(again.out.contains("nothing changed"), "{again:?}");
+    let nothing = "\nMade music for 0 tracks and 0 pictures, 0 MB.\n";
+    assert!(again.out.contains(nothing), "{again:?}");
     let counts = |out: &str| out.lines().next().unwrap().to_owned();
     assert_eq!(counts(&again.out), counts(&first.out));
 
     let service = Service::ready(folder, &settings).await;
-    let published = format!(" {} of them published.", all_tracks(&service).await.len());
+    // Beside that which the demo's artist has handed in.
+    let published = format!(
+        " {} of them published.",
+        all_tracks(&service).await.len() - 1
+    );
     assert!(
         counts(&first.out).ends_with(&published),
         "{published} in {first:?}"

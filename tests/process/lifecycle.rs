@@ -13,11 +13,14 @@ use crate::support::{
 /// How long a service that has nothing left to do may take to stop.
 const PROMPTLY: Duration = Duration::from_secs(2);
 
+/// A job would wait for the same lock, or be waited for at the end.
+const NO_JOBS: (&str, &str) = ("EMPULSE_JOBS", "off");
+
 fn demo(folder: &Folder, settings: &[(&str, &str)]) {
     let data = folder.at("data");
     let mut settings = settings.to_vec();
     settings.push(("EMPULSE_DATA_DIR", &data));
-    let ran = run(&["demo", "--tracks", "300"], &settings);
+    let ran = run(&["demo", "--tracks", "300", "--sound", "0"], &settings);
     assert_eq!(ran.code, Some(0), "{ran:?}");
 }
 
@@ -59,7 +62,7 @@ async fn neither_idle_connections_nor_half_a_header_hold_up_a_stop() {
     }
     for asked in ["TERM", "INT"] {
         let folder = Folder::new();
-        let mut service = Service::ready(&folder, &[]).await;
+        let mut service = Service::ready(&folder, &[NO_JOBS]).await;
         let mut held = Vec::new();
         for sent in [
             "GET /health/live HTTP/1.1\r\nhost: here\r\n\r\n",
@@ -102,7 +105,8 @@ impl InFlight {
         let database = Database::at_hand(what).await?;
         let folder = Folder::new();
         demo(&folder, &[("DATABASE_URL", &database.url)]);
-        let service = Service::ready(&folder, &[("DATABASE_URL", &database.url)]).await;
+        let settings = [("DATABASE_URL", database.url.as_str()), NO_JOBS];
+        let service = Service::ready(&folder, &settings).await;
         let lock = database.sql().await;
         lock.batch_execute("begin; lock table tracks in access exclusive mode")
             .await
@@ -200,7 +204,7 @@ async fn an_embedded_database_survives_a_kill() {
     demo(&folder, &[]);
     let mut service = Service::ready(&folder, &[]).await;
     let before = all_tracks(&service).await;
-    assert_eq!(before.len(), 294);
+    assert_eq!(before.len(), 295);
     for _ in 0..2 {
         let load = Load::start(&service, 4, PAGE);
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -220,7 +224,7 @@ async fn a_demo_that_was_killed_in_the_middle_can_be_finished() {
     let folder = Folder::new();
     let data = folder.at("data");
     let settings = [("EMPULSE_DATA_DIR", data.as_str())];
-    let demo = ["demo", "--tracks", "20000"];
+    let demo = ["demo", "--tracks", "20000", "--sound", "0"];
     let mut killed = Process::start(&mut empulse(&demo, &settings));
     eventually("the first tracks", Duration::from_secs(30), async || {
         killed.said().contains(" of 20,000 tracks").then_some(())
@@ -258,4 +262,50 @@ async fn memory_at_rest() {
         .unwrap();
     println!("after 100 requests on PostgreSQL: {resident}");
     service.stops().await;
+}
+
+/// Who listens is told to come back, rather than left to find out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_tells_open_sockets_so() {
+    use futures_util::{SinkExt, StreamExt};
+    use tokio_tungstenite::tungstenite::Message;
+    use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+    if !has_embedded("a stop with open sockets") {
+        return;
+    }
+    let folder = Folder::new();
+    let service = Service::ready(&folder, &[NO_JOBS]).await;
+    let mut sockets = Vec::new();
+    for _ in 0..3 {
+        let url = service.url("/graphql").replacen("http:", "ws:", 1);
+        let mut request = url.into_client_request().unwrap();
+        let protocol = "graphql-transport-ws".parse().unwrap();
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", protocol);
+        let host = request.uri().authority().unwrap().to_string();
+        let stream = tokio::net::TcpStream::connect(host).await.unwrap();
+        let opened = tokio_tungstenite::client_async(request, stream).await;
+        let (mut socket, answer) = opened.unwrap();
+        assert_eq!(
+            answer.headers()["sec-websocket-protocol"],
+            "graphql-transport-ws"
+        );
+        let init = r#"{"type":"connection_init"}"#;
+        socket.send(Message::text(init)).await.unwrap();
+        let acknowledged = socket.next().await.unwrap().unwrap();
+        assert_eq!(acknowledged, Message::text(r#"{"type":"connection_ack"}"#));
+        sockets.push(socket);
+    }
+    let stopping = tokio::spawn(service.stops());
+    for mut socket in sockets {
+        let told = tokio::time::timeout(PROMPTLY, socket.next()).await.unwrap();
+        match told {
+            Some(Ok(Message::Close(Some(frame)))) => assert_eq!(u16::from(frame.code), 1001),
+            other => panic!("{other:?}"),
+        }
+        while socket.next().await.is_some() {}
+    }
+    stopping.await.unwrap();
 }

@@ -23,3 +23,4 @@ mod storage;
 mod support;
 mod telemetry;
 mod tls;
+mod uploads;

@@ -27,7 +27,7 @@ impl Scene {
         let folder = Folder::new();
         let (url, data) = (cluster.url(), folder.at("data"));
         let filled = run(
-            &["demo", "--tracks", "300"],
+            &["demo", "--tracks", "300", "--sound", "0"],
             &[("DATABASE_URL", &url), ("EMPULSE_DATA_DIR", &data)],
         );
         assert_eq!(filled.code, Some(0), "{filled:?}");

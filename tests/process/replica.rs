@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use empulse::media::AudioId;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -16,7 +17,7 @@ const TITLES: &str = "{ tracks(first: 5) { nodes { title } } }";
 fn fill(url: &str, seed: &str) -> String {
     let folder = Folder::new();
     let ran = run(
-        &["demo", "--tracks", "60", "--seed", seed],
+        &["demo", "--tracks", "60", "--sound", "0", "--seed", seed],
         &[
             ("DATABASE_URL", url),
             ("EMPULSE_DATA_DIR", folder.path().to_str().unwrap()),
@@ -226,6 +227,15 @@ async fn a_mutation_answers_with_what_it_has_done() {
         id(connect(&cluster.url()).await).await,
     );
     assert_ne!(own, other);
+    let mine = "select al.id::text from albums al join artists a on a.id = al.artist_id where a.account_id is not null";
+    let album: String = primary
+        .sql()
+        .await
+        .query_one(mine, &[])
+        .await
+        .unwrap()
+        .get(0);
+    let album = empulse::catalogue::AlbumId(album.parse().unwrap()).to_string();
     for biography in ["First", "Second"] {
         let changed = ask(&format!(
             "mutation {{ updateArtist(input: {{ artistId: \"{own}\", biography: \"{biography}\" }}) {{
@@ -233,13 +243,34 @@ async fn a_mutation_answers_with_what_it_has_done() {
         ))
         .await;
         let expected = json!({
-            "artist": { "id": own, "slug": "ari-moss", "biography": biography, "links": [], "albums": { "nodes": [] } },
+            "artist": { "id": own, "slug": "ari-moss", "biography": biography, "links": [],
+                        "albums": { "nodes": [{ "id": album }] } },
             "errors": [],
         });
         assert_eq!(changed["updateArtist"], expected);
     }
-    // Queries put up with what the replica tells.
+    // What everybody may see puts up with what the replica tells.
     let node = format!("{{ node(id: \"{other}\") {{ ... on Artist {{ slug }} }} }}");
-    assert_eq!(ask(&node).await["node"]["slug"], "ari-moss");
+    let request = asking(service.client(), &service.url("/graphql"), &node);
+    let seen = Answer::to(request).await.unwrap();
+    assert_eq!(seen.body["data"]["node"]["slug"], "ari-moss");
+    // What somebody may see of their own does not.
+    assert_eq!(ask(&node).await["node"], Value::Null);
+    // Nor does what they may hear of it.
+    let audio = AudioId(uuid::Uuid::now_v7());
+    let handed_in = format!(
+        "insert into audios (id, content_type, byte_size, sha256, received_at, measured_at, codec, duration_ms,
+             sample_rate_hz, channels, peaks)
+         values ('{id}', 'audio/wav', 1, decode(repeat('ab', 32), 'hex'), now(), now(), 'PCM', 1, 8000, 1, '\\x07');
+         update tracks set audio_id = '{id}', album_id = null, track_number = null,
+             artist_id = (select a.id from artists a join accounts o on o.id = a.account_id)
+         where id = (select id from tracks limit 1)",
+        id = audio.0
+    );
+    primary.sql().await.batch_execute(&handed_in).await.unwrap();
+    let node =
+        format!("{{ node(id: \"{audio}\") {{ ... on Audio {{ codec waveform(buckets: 1) }} }} }}");
+    let heard = json!({ "codec": "PCM", "waveform": [7] });
+    assert_eq!(ask(&node).await["node"], heard);
     service.stops().await;
 }

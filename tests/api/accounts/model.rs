@@ -76,6 +76,8 @@ struct Person {
     is_active: bool,
     verify: Option<(String, Moment)>,
     reset: Option<(String, Moment)>,
+    /// Links to set a password that went out before the newest: until one is used they go on to count.
+    earlier_resets: Vec<(String, Moment)>,
 }
 
 struct Session {
@@ -119,6 +121,7 @@ impl World {
             is_active: false,
             verify: None,
             reset: None,
+            earlier_resets: Vec::new(),
         });
         Self {
             app: TestApp::new().await,
@@ -213,7 +216,11 @@ impl World {
             .people
             .iter()
             .flat_map(|person| all.map(|of| of(person)));
-        let others: Vec<_> = others.flatten().collect();
+        let earlier = self
+            .people
+            .iter()
+            .flat_map(|person| person.earlier_resets.clone());
+        let others: Vec<_> = others.flatten().chain(earlier).collect();
         let token = match self.dice.below(10) {
             0..6 => self.dice.one_of(&live).map(|(token, _)| token.clone()),
             6..8 if !self.spent.is_empty() => {
@@ -418,7 +425,7 @@ impl World {
         }
         let link = token_to(&mails, &email, "reset-password#token=");
         let before = person.reset.replace((link, now));
-        self.spent.extend(before.map(|(token, _)| token));
+        person.earlier_resets.extend(before);
     }
 
     async fn reset(&mut self) {
@@ -427,23 +434,23 @@ impl World {
         println!("{token} is to set {password}");
         let (payload, now) = self.timed(reset(&self.app, &token, password)).await;
         let changed = payload["changed"] == true;
-        let whose = self
-            .people
-            .iter()
-            .position(|person| person.reset.as_ref().is_some_and(|(own, _)| *own == token));
-        let Some(at) = whose else {
+        let whose = self.people.iter().enumerate().find_map(|(at, person)| {
+            let mut links = person.earlier_resets.iter().chain(&person.reset);
+            let (_, since) = links.find(|(own, _)| *own == token)?;
+            Some((at, *since))
+        });
+        let Some((at, since)) = whose else {
             assert!(!changed, "set by what is no link");
             return;
         };
         let person = &mut self.people[at];
-        let (token, since) = person.reset.clone().unwrap();
         if let Some(is_past) = since.is_past(TimeDelta::hours(1), now) {
             assert_eq!(changed, !is_past);
         }
         if changed {
             person.password = password;
-            person.reset = None;
-            self.spent.push(token);
+            let links = person.earlier_resets.drain(..).chain(person.reset.take());
+            self.spent.extend(links.map(|(token, _)| token));
             self.end_sessions(at, None);
             self.end_api_tokens(at);
         }

@@ -95,7 +95,7 @@ async fn many_writers_and_instances_make_one_chain() {
                         audit::record(&mut tx, event(number)).await.unwrap();
                         tokio::time::sleep(Duration::from_millis(u64::from(number % 7))).await;
                         match kind {
-                            1 => tx.rollback().await.unwrap(),
+                            1 => tx.rollback().await,
                             2 => tx.commit().await.unwrap(),
                             // Left in the middle, as by a client that has gone.
                             _ if turn % 8 == 3 => drop(tx),

@@ -12,7 +12,7 @@ async fn an_event_stands_with_its_action_and_not_without() {
     let bench = Bench::new().await;
     let mut tx = bench.db.begin().await.unwrap();
     audit::record(&mut tx, event(1)).await.unwrap();
-    tx.rollback().await.unwrap();
+    tx.rollback().await;
     assert_eq!(bench.count("select count(*) from audit_pending").await, 0);
     assert_eq!(bench.count("select count(*) from audit_personal").await, 0);
 

@@ -124,7 +124,7 @@ async fn a_preflight_is_answered_with_what_may_be_sent() {
         );
         assert_eq!(
             answer.header("access-control-allow-methods"),
-            Some("GET, HEAD, POST, OPTIONS")
+            Some("GET, HEAD, POST, PUT, OPTIONS")
         );
         assert_eq!(answer.header("access-control-max-age"), Some("7200"));
         let may_send = answer.header("access-control-allow-headers").unwrap();

@@ -222,20 +222,19 @@ async fn any_other_method_is_refused_with_those_there_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_websocket_is_refused_in_words() {
+async fn a_socket_is_opened_by_get_alone() {
     let app = TestApp::new().await;
-    let request = app
-        .client
-        .get(app.url("/graphql"))
-        .header("connection", "upgrade")
-        .header("upgrade", "websocket")
-        .header("sec-websocket-version", "13")
-        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
-        .header("sec-websocket-protocol", "graphql-transport-ws");
-    let answer = send(request).await;
-    assert_eq!((answer.status, answer.code()), (400, "BAD_REQUEST"));
-    assert_eq!(
-        answer.message(),
-        "There are no subscriptions to be had over WebSocket yet."
-    );
+    for (method, status) in [(Method::GET, 101), (Method::HEAD, 400)] {
+        let request = app
+            .client
+            .request(method.clone(), app.url("/graphql"))
+            .header("accept", GRAPHQL)
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .header("sec-websocket-protocol", "graphql-transport-ws");
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{method}");
+    }
 }

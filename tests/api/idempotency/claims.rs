@@ -53,7 +53,7 @@ impl Asking {
 fn name(begun: &Begun) -> &'static str {
     match begun {
         Begun::Ours(_) => "ours",
-        Begun::Answered(_) => "answered",
+        Begun::Answered { .. } => "answered",
         Begun::Running => "running",
         Begun::Unanswered => "unanswered",
         Begun::OtherInput => "other",
@@ -105,7 +105,7 @@ async fn what_is_taken_over_can_neither_write_nor_answer() {
     next.run(asking.writes()).await.unwrap().unwrap();
     next.end(Ended::Answered(b"next".to_vec())).await;
     match asking.begin("this").await {
-        Begun::Answered(answer) => assert_eq!(answer, b"next"),
+        Begun::Answered { answer, .. } => assert_eq!(answer, b"next"),
         other => panic!("{}", name(&other)),
     }
     assert_eq!(asking.ana.name().await, "Kim Doe!", "written once");
@@ -151,4 +151,32 @@ async fn what_is_rolled_back_was_not_done() {
     assert!(claim.run(db.execute(&refused)).await.unwrap().is_err());
     claim.end(Ended::Unanswered).await;
     assert_eq!(asking.finds("this").await, "ours");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_files_were_is_kept_beside_the_answer_and_goes_with_it() {
+    let asking = Asking::new().await;
+    let keys = &asking.ana.app.app.keys;
+    let (these, others) = (Input::of(keys, &[b"these"]), Input::of(keys, &[b"others"]));
+    let mut claim = asking.claims().await;
+    claim.had_files(these.clone());
+    claim.end(Ended::Answered(b"so".to_vec())).await;
+    let Begun::Answered {
+        answer,
+        files: Some(files),
+    } = asking.begin("this").await
+    else {
+        panic!("they are not kept");
+    };
+    assert_eq!(answer, b"so");
+    assert!(files.are(&these) && !files.are(&others));
+    // A day later the key is free, for what has none as well.
+    wait(&asking.ana.app, TimeDelta::hours(25));
+    asking
+        .claims()
+        .await
+        .end(Ended::Answered(b"again".to_vec()))
+        .await;
+    let again = asking.begin("this").await;
+    assert!(matches!(again, Begun::Answered { files: None, .. }));
 }

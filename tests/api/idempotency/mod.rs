@@ -3,6 +3,7 @@
 mod answers;
 mod at_once;
 mod claims;
+mod files;
 mod keys;
 
 use chrono::TimeDelta;

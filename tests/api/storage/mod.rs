@@ -5,7 +5,7 @@ mod addresses;
 mod checks;
 mod faults;
 mod folder;
-mod s3;
+pub mod s3;
 mod streams;
 mod suite;
 

@@ -1,6 +1,6 @@
 //! A server that speaks S3's protocol, checks signatures, and can be told to fail.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -50,14 +50,22 @@ pub struct S3Server {
 /// What is to go wrong, and what came.
 #[derive(Default)]
 pub struct Plan {
-    faults: Mutex<VecDeque<(&'static str, Fault, usize)>>,
+    faults: Mutex<VecDeque<(&'static str, Option<Fault>, usize)>>,
     seen: Mutex<Vec<&'static str>>,
+    /// Key and id of each upload that was begun and not ended.
+    begun: Mutex<BTreeSet<(String, String)>>,
 }
 
 impl Plan {
     /// The next so many requests of a kind fail.
     pub fn fail(&self, kind: &'static str, fault: Fault, times: usize) {
-        self.faults.lock().unwrap().push_back((kind, fault, times));
+        let mut faults = self.faults.lock().unwrap();
+        faults.push_back((kind, Some(fault), times));
+    }
+
+    /// The next so many of a kind do not, before those that do.
+    pub fn pass(&self, kind: &'static str, times: usize) {
+        self.faults.lock().unwrap().push_back((kind, None, times));
     }
 
     /// How many requests of a kind have come.
@@ -73,7 +81,41 @@ impl Plan {
             .iter_mut()
             .find(|(of, _, left)| *of == kind && *left > 0)?;
         *left -= 1;
-        Some(*fault)
+        *fault
+    }
+
+    /// Two at a time.
+    fn unfinished(&self, query: &str) -> String {
+        let asked = |name: &str| {
+            let found = url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
+            found
+                .map(|(_, value)| value.into_owned())
+                .unwrap_or_default()
+        };
+        let (prefix, behind) = (
+            asked("prefix"),
+            (asked("key-marker"), asked("upload-id-marker")),
+        );
+        let begun = self.begun.lock().unwrap();
+        let left = begun
+            .iter()
+            .filter(|upload| upload.0.starts_with(&prefix) && **upload > behind);
+        let left: Vec<_> = left.collect();
+        let now = chrono::Utc::now().to_rfc3339();
+        let mut told = String::from("<ListMultipartUploadsResult>");
+        for (key, id) in left.iter().take(2) {
+            told += &format!(
+                "<Upload><Key>{key}</Key><UploadId>{id}</UploadId><Initiated>{now}</Initiated></Upload>"
+            );
+        }
+        if left.len() > 2 {
+            let (key, id) = left[1];
+            told += &format!(
+                "<IsTruncated>true</IsTruncated><NextKeyMarker>{key}</NextKeyMarker>\
+                 <NextUploadIdMarker>{id}</NextUploadIdMarker>"
+            );
+        }
+        told + "</ListMultipartUploadsResult>"
     }
 }
 
@@ -174,8 +216,33 @@ async fn answer(
             return Ok(response);
         }
     }
+    let (path, query) = (request.uri().path(), request.uri().query());
+    let key = path.trim_start_matches(&format!("/{BUCKET}/")).to_owned();
+    let query = query.unwrap_or_default().to_owned();
     let response = service.call(request.map(Into::into)).await;
-    let response = response.map_err(io::Error::other)?;
+    let mut response = response.map_err(io::Error::other)?;
+    match kind {
+        "begin" => {
+            let body = response.body_mut().collect().await;
+            let body = body.map_err(io::Error::other)?.to_bytes();
+            let told = String::from_utf8_lossy(&body);
+            let id = told.split("<UploadId>").nth(1);
+            if let Some(id) = id.and_then(|id| id.split('<').next()) {
+                plan.begun.lock().unwrap().insert((key, id.to_owned()));
+            }
+            *response.body_mut() = body.into();
+        }
+        "abort" | "finish" if response.status().is_success() => {
+            let mut begun = plan.begun.lock().unwrap();
+            begun.retain(|(_, id)| !query.contains(id.as_str()));
+        }
+        // It knows no such call, and says so to whoever signed it.
+        "unfinished" if response.status() == 501 => {
+            *response.status_mut() = hyper::StatusCode::OK;
+            *response.body_mut() = plan.unfinished(&query).into();
+        }
+        _ => {}
+    }
     match loses {
         true => Err(cut()),
         false => Ok(response.map(|body| Answer::of(body, left))),
@@ -196,6 +263,7 @@ fn kind(method: &str, query: &str) -> &'static str {
         "DELETE" if asks("uploadId") => "abort",
         "DELETE" => "delete",
         "GET" if asks("list-type") => "list",
+        "GET" if asks("uploads") => "unfinished",
         "GET" => "get",
         "HEAD" => "head",
         _ => "other",

@@ -101,7 +101,7 @@ impl Maker {
                 "insert into tracks (id, artist_id, album_id, track_number, genre_id, title, sort_title, is_explicit, \
                  isrc, status, duration_ms, play_count, published_at, created_at, updated_at) \
                  values ($1::text::uuid, $2::text::uuid, $3::text::uuid, $4, (select id from genres where slug = $5), \
-                 $6, $7, $8, $9, $10, $11, $12, case when $10 = 'PUBLISHED' then to_timestamp($13) end, \
+                 $6, $7, $8, $9, $10, $11, $12, case when $10 in ('PUBLISHED', 'TAKEN_DOWN') then to_timestamp($13) end, \
                  to_timestamp($13), to_timestamp($13))",
                 &[
                     &id.to_string(),

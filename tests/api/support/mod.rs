@@ -7,8 +7,10 @@ mod mail;
 mod people;
 pub mod plan;
 mod service;
+mod socket;
 
 pub use folder::Folder;
 pub use mail::Mail;
 pub use people::{LOGIN, PASSWORD, REGISTER, SignedIn, VERIFY};
 pub use service::{Answer, TestApp, config};
+pub use socket::{Heard, Socket};

@@ -162,7 +162,7 @@ async fn a_demo_prints_accounts_that_can_sign_in() {
         ("DATABASE_URL", database.url.as_str()),
         ("EMPULSE_DATA_DIR", &data),
     ];
-    let demo = ["demo", "--tracks", "60"];
+    let demo = ["demo", "--tracks", "60", "--sound", "0"];
     let first = run(&demo, &settings);
     assert_eq!(first.code, Some(0), "{first:?}");
     let (old, _) = printed(&first.out);
@@ -217,7 +217,7 @@ async fn a_demo_in_production_makes_no_accounts() {
         ("EMPULSE_PUBLIC_URL", "https://api.example.org"),
         ("EMPULSE_ALLOWED_ORIGINS", "https://www.example.org"),
     ];
-    let ran = run(&["demo", "--tracks", "60"], &settings);
+    let ran = run(&["demo", "--tracks", "60", "--sound", "0"], &settings);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.out.contains("No accounts were made"), "{ran:?}");
     assert!(!ran.out.contains("password is"), "{ran:?}");

@@ -12,12 +12,12 @@ mod whole_way;
 use crate::support::{Database, Service, registration};
 
 /// What all instances of a deployment share. Unset, each data folder would have keys of its own.
-const KEYS: (&str, &str) = (
+pub const KEYS: (&str, &str) = (
     "EMPULSE_SIGNING_KEYS",
     "2030-01:5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e",
 );
 
-const NO_JOBS: (&str, &str) = ("EMPULSE_JOBS", "off");
+pub const NO_JOBS: (&str, &str) = ("EMPULSE_JOBS", "off");
 
 const VERIFICATION: &str = "Confirm your e-mail address";
 
@@ -31,7 +31,7 @@ async fn opens(service: &Service, database: &Database, email: &str) {
     confirm(&database.url, email).await;
 }
 
-async fn confirm(url: &str, email: &str) {
+pub async fn confirm(url: &str, email: &str) {
     let client = crate::support::connect(url).await;
     let confirm =
         "update accounts set status = 'ACTIVE', email_verified_at = now() where email = $1";

@@ -354,6 +354,70 @@ async fn a_page_may_have_a_bound_on_either_side() {
     }
 }
 
+/// A cursor may come from a list that was held to nothing, and stand before, among or behind those of the times.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_lies_within_the_times_wherever_its_bound_stands() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "admin@example.org").await;
+    people(&app, 60).await;
+    // Four people a minute, from 2026 on: those of five minutes, without both ends.
+    let times =
+        "{ createdAfter: \"2026-01-01T00:05:00Z\", createdBefore: \"2026-01-01T00:11:00Z\" }";
+    for direction in DIRECTIONS {
+        let ask = async |page: &str| {
+            let query = format!(
+                "{{ accounts({page}, orderBy: {{ field: CREATED_AT, direction: {direction} }}) {{
+                    edges {{ cursor node {{ id }} }} pageInfo {{ hasNextPage hasPreviousPage }} }} }}"
+            );
+            app.data_as(&admin.access, &query).await["accounts"].take()
+        };
+        let edges = async |page: &str| -> Vec<Value> {
+            let page = ask(page).await;
+            page["edges"].as_array().unwrap().clone()
+        };
+        let all = edges("first: 100").await;
+        let held = edges(&format!("first: 100, filter: {times}")).await;
+        assert_eq!(held.len(), 20, "{direction}");
+        let from = all.iter().position(|edge| *edge == held[0]).unwrap();
+        let to = from + held.len();
+        // Both ends of the times are somebody's, and so are the cursors next to them.
+        for at in [
+            0,
+            from - 4,
+            from - 1,
+            from,
+            from + 7,
+            to - 1,
+            to,
+            to + 3,
+            60,
+        ] {
+            let cursor = &all[at]["cursor"];
+            let after: Vec<Value> = all[(at + 1).clamp(from, to)..to].to_vec();
+            let before: Vec<Value> = all[from..at.clamp(from, to)].to_vec();
+            for (end, place, expected) in [
+                ("first", "after", &after),
+                ("last", "after", &after),
+                ("first", "before", &before),
+                ("last", "before", &before),
+            ] {
+                let arguments = format!("{end}: 100, {place}: {cursor}, filter: {times}");
+                let page = ask(&arguments).await;
+                assert_eq!(
+                    page["edges"],
+                    json!(expected),
+                    "{direction} {at} {arguments}"
+                );
+                // Behind a cursor stands whoever it was given for.
+                let info = &page["pageInfo"];
+                let has = (&info["hasPreviousPage"], &info["hasNextPage"]);
+                let is_after = place == "after";
+                assert_eq!(has, (&json!(is_after), &json!(!is_after)), "{arguments}");
+            }
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cursor_is_of_one_order_and_what_is_made_up_is_none() {
     let app = TestApp::new().await;

@@ -208,7 +208,8 @@ async fn many_accounts_are_looked_at_by_as_many_statements_as_one() {
     let statements = async |many: usize| {
         let ids = ids[..many].join(", ");
         let query = format!(
-            "{{ nodes(ids: [{ids}]) {{ ... on User {{ account {{ email sessions {{ id }} lockedUntil }} }} }} }}"
+            "{{ nodes(ids: [{ids}]) {{ ... on User {{ account {{
+                email sessions {{ id }} lockedUntil submissions(first: 1) {{ totalCount }} }} }} }} }}"
         );
         let before = app.app.db.statements();
         let (shown, events) = recorded_by(&app, app.data_as(&admin.access, &query)).await;

@@ -271,6 +271,11 @@ fn complaint(kind: Kind, index: &str, size: u64, matches: u64, plans: &[Plan]) -
     if rows > most {
         return Some(format!("{rows} rows are looked at, at most {most}"));
     }
+    // What an index passes over is no row.
+    let pages: u64 = plans.iter().map(|plan| plan.buffers).sum();
+    if kind == Kind::Stretch && pages > 2 * wanted + 50 {
+        return Some(format!("{pages} pages are looked at"));
+    }
     let uses = |plan: Option<&Plan>, any: &[&str]| {
         plan.is_some_and(|plan| any.iter().any(|index| plan.indexes.contains(*index)))
     };
@@ -290,7 +295,7 @@ fn complaint(kind: Kind, index: &str, size: u64, matches: u64, plans: &[Plan]) -
 async fn every_page(notebook: Notebook) {
     let reader = Reader::new(notebook, MANY).await;
     let mut complaints = Vec::new();
-    let mut judged = 0;
+    let (mut judged, mut apart) = (0, 0);
     for (name, filter, found) in filters() {
         let matches = empulse::accounts::count_accounts(&reader.app.app, &filter)
             .await
@@ -306,10 +311,16 @@ async fn every_page(notebook: Notebook) {
                     };
                     for planned in ways {
                         let mut plans = Vec::new();
-                        for statement in reader.statements(&filter, order, &window).await {
+                        let statements = reader.statements(&filter, order, &window).await;
+                        judged += 1;
+                        // The hour and the window lie apart: nothing needs to be asked.
+                        if statements.is_empty() && name == "of an hour" && kind == Kind::Stretch {
+                            apart += 1;
+                            continue;
+                        }
+                        for statement in statements {
                             plans.push(statement.explain(&reader.client, *planned).await);
                         }
-                        judged += 1;
                         if let Some(complaint) = complaint(kind, index, 100, matches, &plans) {
                             complaints.push(format!(
                                 "{name}, {field:?} {direction:?}, {place}, {planned:?}: {complaint}\n  {plans:?}"
@@ -327,6 +338,8 @@ async fn every_page(notebook: Notebook) {
         complaints.join("\n")
     );
     assert!(judged > 250, "{judged} pages were judged");
+    // In either direction, on the side of the middle where the hour is not.
+    assert_eq!(apart, 2);
 }
 
 fn is_on_a_server(test: &str) -> bool {
@@ -350,20 +363,36 @@ async fn times(notebook: Notebook, many: u32) -> BTreeMap<String, (Duration, Dur
     let mut lists = filters();
     // As common as they are seldom side by side: where names are the order, they all stand together.
     lists.push(("a first name", term("tilda"), Kind::Common));
+    lists.push(("a family name", term("jensen"), Kind::Common));
     lists.push(("a family name with a number", term("abel1"), Kind::Common));
     lists.push(("two letters that nobody has", term("qx"), Kind::Common));
     let mut times = BTreeMap::new();
+    // What comes between makes a page slow once; what makes it slow by itself does so each time.
+    for _ in 0..ROUNDS {
+        time_once(&reader, &lists, &mut times).await;
+    }
+    times
+}
+
+const ROUNDS: usize = 2;
+
+/// The medians of each page, or those that were had before where they are shorter.
+async fn time_once(
+    reader: &Reader,
+    lists: &[(&'static str, AccountFilter, Kind)],
+    times: &mut BTreeMap<String, (Duration, Duration)>,
+) {
     for (name, filter, _) in lists {
         for (field, column, _) in FIELDS {
             for direction in [Direction::Ascending, Direction::Descending] {
                 let order = AccountOrder { field, direction };
                 let windows = reader.windows(field, column, 20).await;
                 for (place, window) in &windows[..3] {
-                    let statements = reader.statements(&filter, order, window).await;
+                    let statements = reader.statements(filter, order, window).await;
                     let (mut whole, mut reads) = (Vec::new(), Vec::new());
                     for _ in 0..9 {
                         let began = Instant::now();
-                        reader.page(&filter, order, window).await;
+                        reader.page(filter, order, window).await;
                         whole.push(began.elapsed());
                         let mut read = Duration::ZERO;
                         for statement in &statements {
@@ -373,19 +402,46 @@ async fn times(notebook: Notebook, many: u32) -> BTreeMap<String, (Duration, Dur
                     }
                     whole.sort_unstable();
                     reads.sort_unstable();
-                    times.insert(
-                        format!("{name}, {field:?} {direction:?}, {place}"),
-                        (whole[4], reads[4]),
-                    );
+                    let page = format!("{name}, {field:?} {direction:?}, {place}");
+                    let least = times.entry(page).or_insert((whole[4], reads[4]));
+                    least.0 = least.0.min(whole[4]);
+                    least.1 = least.1.min(reads[4]);
                 }
             }
         }
     }
-    times
 }
 
-/// As common as they are hard to find.
-const NOT_PROMISED: [&str; 3] = ["a first name", "a family name", "two letters"];
+const BY_NAME: [AccountOrderField; 2] = [AccountOrderField::DisplayName, AccountOrderField::Email];
+const IN_ANY: [AccountOrderField; 3] = [
+    AccountOrderField::CreatedAt,
+    AccountOrderField::DisplayName,
+    AccountOrderField::Email,
+];
+
+/// What is not promised, in which orders, and why.
+const NOT_PROMISED: [(&str, &[AccountOrderField], &str); 4] = [
+    (
+        "a first name",
+        &BY_NAME,
+        "those called so stand together, far from most pages: each of the 38,000 is fetched, and sorted",
+    ),
+    (
+        "a family name",
+        &BY_NAME,
+        "those called so stand together within each first name: the same",
+    ),
+    (
+        "a family name with a number",
+        &IN_ANY,
+        "too few to be met along the order, and 3,000 to fetch",
+    ),
+    (
+        "two letters that nobody has",
+        &IN_ANY,
+        "the index knows three in a row: all accounts are read",
+    ),
+];
 
 async fn a_million(notebook: Notebook) {
     let few = times(notebook.clone(), 1_000).await;
@@ -403,9 +459,14 @@ async fn a_million(notebook: Notebook) {
             millis(*reads),
         );
         eprintln!("{line}");
-        let is_promised = !NOT_PROMISED.iter().any(|other| name.starts_with(other));
-        if is_promised && ratio > 3.0 {
-            late.push(line);
+        let excuse = NOT_PROMISED.iter().find(|(other, fields, _)| {
+            let starts = |field| name.starts_with(&format!("{other}, {field:?} "));
+            fields.iter().any(starts)
+        });
+        match excuse {
+            Some((_, _, reason)) if ratio > 3.0 => eprintln!("{:45}not promised: {reason}", ""),
+            None if ratio > 3.0 => late.push(line),
+            _ => {}
         }
     }
     assert!(

@@ -3,6 +3,7 @@
 mod closing;
 mod erasing;
 mod exporting;
+mod pictures;
 mod reopening;
 mod scan;
 mod tables;

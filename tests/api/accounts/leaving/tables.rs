@@ -10,8 +10,12 @@ use super::exporting::{export, somebody_with_everything};
 use super::*;
 
 /// Tables that hold nothing of anybody's.
-const OF_NOBODY: [(&str, &str); 4] = [
+const OF_NOBODY: [(&str, &str); 5] = [
     ("__diesel_schema_migrations", "which migrations have run"),
+    (
+        "files_owner",
+        "what the database calls itself to the storage",
+    ),
     ("genres", "the same for everybody"),
     ("job_schedules", "when something was last asked for"),
     (
