@@ -139,8 +139,8 @@ impl Lines {
         }
         Some(Place {
             lines: self.clone(),
+            joined: line.now(),
             line,
-            joined: Instant::now(),
             ahead,
             answered: false,
         })
@@ -308,7 +308,9 @@ impl Line {
 pub struct Place {
     lines: Lines,
     line: Arc<Line>,
-    joined: Instant,
+    /// As [`Line::moved`] counts. Two readings of the clock, one for each, would not do: what lies between them would now
+    /// and then look like an answer on a line that is dead.
+    joined: u64,
     /// Reads that came before.
     ahead: usize,
     answered: bool,
@@ -330,7 +332,11 @@ impl Place {
 
     /// Whether nothing was answered on this line since it was joined.
     pub fn has_not_moved(&self) -> bool {
-        self.line.rests_for() >= self.joined.elapsed()
+        self.line.moved.load(Ordering::Acquire) <= self.joined
+    }
+
+    fn waited(&self) -> Duration {
+        Duration::from_micros(self.line.now() - self.joined)
     }
 
     /// Whether there is a line without a wait, or could be.
@@ -349,7 +355,7 @@ impl Place {
         let line = &self.line;
         let mut state = self.lines.0.state();
         line.left.fetch_add(1, Ordering::SeqCst);
-        let is_dead = self.has_not_moved() && self.joined.elapsed() >= CALL_LIMIT;
+        let is_dead = self.has_not_moved() && self.waited() >= CALL_LIMIT;
         if is_dead || line.has_ended() {
             state.give_up(line);
         } else if !self.lines.end_if_all_left(&mut state, line)
