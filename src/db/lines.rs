@@ -159,6 +159,12 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// There is room for another, which those who wait can open.
+    fn give_up(&self, state: &mut State, line: &Arc<Line>) {
+        state.lines.retain(|known| !Arc::ptr_eq(known, line));
+        self.freed.notify_waiters();
+    }
+
     /// Whether it succeeded; else it is to be tried again.
     fn take_in(
         &self,
@@ -204,10 +210,6 @@ impl State {
             place += usize::from(!goes);
             !goes
         });
-    }
-
-    fn give_up(&mut self, line: &Arc<Line>) {
-        self.lines.retain(|known| !Arc::ptr_eq(known, line));
     }
 }
 
@@ -293,7 +295,8 @@ impl Line {
 
     fn moves(&self) {
         let now = self.now();
-        let took = now.saturating_sub(self.moved.swap(now, Ordering::AcqRel));
+        // Of two that move it at once, the later one counts.
+        let took = now.saturating_sub(self.moved.fetch_max(now, Ordering::AcqRel));
         let pace = self.pace.load(Ordering::Relaxed);
         self.pace.store((7 * pace + took) / 8, Ordering::Relaxed);
     }
@@ -357,7 +360,7 @@ impl Place {
         line.left.fetch_add(1, Ordering::SeqCst);
         let is_dead = self.has_not_moved() && self.waited() >= CALL_LIMIT;
         if is_dead || line.has_ended() {
-            state.give_up(line);
+            self.lines.0.give_up(&mut state, line);
         } else if !self.lines.end_if_all_left(&mut state, line)
             && let Ok(runtime) = Handle::try_current()
         {
@@ -374,7 +377,7 @@ impl Lines {
         if left == 0 || line.reads() != left {
             return false;
         }
-        state.give_up(line);
+        self.0.give_up(state, line);
         let (statement, ended) = (line.connection.cancel_token(), Arc::clone(&line.ended));
         self.0.source.cancel_soon(statement, ended);
         true
@@ -387,12 +390,13 @@ async fn see_out(lines: Lines, line: Arc<Line>) {
     let answered = timeout(CALL_LIMIT, connection.batch_execute("")).await;
     let mut state = lines.0.state();
     if answered.is_err() {
-        state.give_up(&line);
+        lines.0.give_up(&mut state, &line);
         return;
     }
+    line.moves();
     line.left.fetch_sub(1, Ordering::SeqCst);
     line.reads.fetch_sub(1, Ordering::SeqCst);
-    line.moves();
+    lines.0.freed.notify_one();
 }
 
 impl Drop for Place {

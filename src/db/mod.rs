@@ -30,8 +30,8 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use diesel::result::{ConnectionError, QueryResult};
-use diesel_async::AsyncPgConnection;
 use diesel_async::methods::LoadQuery;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
@@ -58,6 +58,8 @@ pub const STATEMENT_LIMIT: Duration = Duration::from_secs(5);
 const CALL_LIMIT: Duration = Duration::from_millis(5_500);
 /// A read that stands behind others that do not move tries another connection after this.
 const MOVE_ON_AFTER: Duration = Duration::from_millis(200);
+/// How long a connection that said something odd is waited for to say that it goes on.
+const LAST_WORDS: Duration = Duration::from_millis(300);
 const IDLE_IN_TRANSACTION_LIMIT: Duration = Duration::from_secs(10);
 
 /// Where connections come from.
@@ -241,7 +243,7 @@ impl Db {
         self.replica.is_some()
     }
 
-    /// How many statements have run, for tests that hold a request to its number.
+    /// How many statements were asked for, however often each was sent, for tests that hold a request to its number.
     pub fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
     }
@@ -316,6 +318,8 @@ impl Db {
     {
         let mut tries = None;
         let mut may_move = true;
+        // However often it is sent.
+        self.count_statement();
         loop {
             let asked = Instant::now();
             let mut place = lines.join(read.is_kept()).await?;
@@ -350,7 +354,6 @@ impl Db {
         ST: Send + Sync + 'static,
     {
         let started = Instant::now();
-        self.count_statement();
         let loaded = {
             let mut connection = place.connection();
             let mut loading: Pin<Box<dyn Future<Output = QueryResult<Vec<Row>>> + Send + '_>> =
@@ -371,6 +374,7 @@ impl Db {
             .instrument(span)
             .await?
         };
+        let took = started.elapsed();
         let answer = match loaded {
             Ok(Ok(rows)) => {
                 place.has_answered();
@@ -378,19 +382,13 @@ impl Db {
             }
             Ok(Err(error)) => {
                 place.has_answered();
-                let broken = is_over_soon(|| place.is_over()).await;
-                Err(Error::read(
-                    error,
-                    started.elapsed(),
-                    STATEMENT_LIMIT,
-                    broken,
-                ))
+                let broken = was_the_last(&error, place.connection(), || place.is_over()).await;
+                Err(Error::read(error, took, STATEMENT_LIMIT, broken))
             }
             Err(_) if place.has_not_moved() => Err(Error::Silent(CALL_LIMIT)),
             Err(_) => Err(Error::Timeout(CALL_LIMIT)),
         };
-        self.metrics
-            .database_statement(started.elapsed(), answer.is_ok());
+        self.metrics.database_statement(took, answer.is_ok());
         Some(answer)
     }
 
@@ -407,14 +405,27 @@ impl Db {
     }
 }
 
-/// The last words of a server that stops come as an ordinary error; that the connection has ended is known a moment
-/// later.
-async fn is_over_soon(is_over: impl Fn() -> bool) -> bool {
-    for _ in 0..10 {
+/// Whether these were the last words of a server that stops. They come as an ordinary error; that the connection has
+/// ended is known a moment later, which is longer where many end at once. One that goes on says so.
+async fn was_the_last(
+    error: &diesel::result::Error,
+    mut connection: &AsyncPgConnection,
+    is_over: impl Fn() -> bool,
+) -> bool {
+    if is_over() {
+        return true;
+    }
+    if !error::is_of_no_kind(error) {
+        return false;
+    }
+    if let Ok(Ok(())) = timeout(LAST_WORDS, connection.batch_execute("")).await {
+        return false;
+    }
+    for _ in 0..100 {
         if is_over() {
             return true;
         }
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        tokio::time::sleep(Duration::from_millis(3)).await;
     }
     false
 }

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::witness::witness;
-use super::{CALL_LIMIT, Db, Error, STATEMENT_LIMIT, Source, Statement, Topic, error};
+use super::{CALL_LIMIT, Db, Error, STATEMENT_LIMIT, Source, Statement, Topic};
 
 /// How long an action waits for a connection before its client is told to come back.
 const WAIT_LIMIT: Duration = Duration::from_secs(5);
@@ -204,7 +204,7 @@ impl Tx<'_> {
             let mut connection = connection;
             diesel_async::RunQueryDsl::load(statement, &mut connection).await
         });
-        self.db.bounded(load, &self.own.ended).await
+        self.db.bounded(load, &self.own).await
     }
 
     /// The one row that a statement gives, if it gives one.
@@ -224,7 +224,7 @@ impl Tx<'_> {
             let mut connection = connection;
             <&Statement<()> as ExecuteDsl<_>>::execute(statement, &mut connection).await
         });
-        self.db.bounded(execute, &self.own.ended).await
+        self.db.bounded(execute, &self.own).await
     }
 
     /// Makes it stand. An error may also mean that it stands and nobody could say so.
@@ -268,7 +268,7 @@ impl Tx<'_> {
             let mut connection = connection;
             connection.batch_execute(text).await
         });
-        self.db.bounded(call, &self.own.ended).await
+        self.db.bounded(call, &self.own).await
     }
 
     fn is_over(&self) -> bool {
@@ -287,27 +287,22 @@ impl Drop for Tx<'_> {
 }
 
 impl Db {
-    async fn bounded<T>(&self, call: Call<'_, T>, ended: &Arc<AtomicBool>) -> Result<T, Error> {
+    async fn bounded<T>(&self, call: Call<'_, T>, own: &Connection) -> Result<T, Error> {
         let started = Instant::now();
         self.count_statement();
         let span = tracing::debug_span!("query", db.system = "postgresql");
-        let answer = match timeout(CALL_LIMIT, call).instrument(span).await {
+        let called = timeout(CALL_LIMIT, call).instrument(span).await;
+        let took = started.elapsed();
+        let answer = match called {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => {
-                // A constraint's word is no last word of a server that stops.
-                let broken = error::is_of_no_kind(&error)
-                    && super::is_over_soon(|| ended.load(Ordering::Acquire)).await;
-                Err(Error::read(
-                    error,
-                    started.elapsed(),
-                    STATEMENT_LIMIT,
-                    broken,
-                ))
+                let is_over = || own.ended.load(Ordering::Acquire);
+                let broken = super::was_the_last(&error, &own.connection, is_over).await;
+                Err(Error::read(error, took, STATEMENT_LIMIT, broken))
             }
             Err(_) => Err(Error::Timeout(CALL_LIMIT)),
         };
-        self.metrics
-            .database_statement(started.elapsed(), answer.is_ok());
+        self.metrics.database_statement(took, answer.is_ok());
         answer
     }
 }
