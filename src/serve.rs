@@ -56,6 +56,8 @@ pub async fn serve(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     let (chaining, chained) = (TaskTracker::new(), CancellationToken::new());
+    // Before anybody is told that it listens: who hears that may ask it to stop at once.
+    let signals = Signals::listen()?;
 
     if let Some(listener) = metrics {
         let listen = listener.local_addr()?;
@@ -81,7 +83,7 @@ pub async fn serve(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result
         let (app, standing) = (app.clone(), standing.clone());
         async move { become_ready(&app, &standing).await }
     });
-    let mut asked = std::pin::pin!(stop_asked());
+    let mut asked = std::pin::pin!(signals.stop_asked());
     let served = tokio::select! {
         asked = &mut asked => asked,
         ready = &mut ready => match ready? {
@@ -99,9 +101,9 @@ pub async fn serve(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result
         },
     };
     ready.abort();
-    tracing::info!("stopping: requests in flight are finished, new ones are not taken");
     standing.stopping.store(true, Ordering::Release);
     stop.cancel();
+    tracing::info!("stopping: requests in flight are finished, new ones are not taken");
     let report = serving.await?;
     if report.cut > 0 {
         tracing::warn!(
@@ -134,7 +136,8 @@ pub async fn work(config: Arc<Config>, telemetry: &Telemetry) -> anyhow::Result<
     let accounts = Accounts::open(app.clone())?;
     let stop = CancellationToken::new();
     let standing = Standing::default();
-    let mut asked = std::pin::pin!(stop_asked());
+    let signals = Signals::listen()?;
+    let mut asked = std::pin::pin!(signals.stop_asked());
     let ready = tokio::select! {
         ready = become_ready(&app, &standing) => ready.map(|()| true),
         asked = &mut asked => asked.map(|()| false),
@@ -209,36 +212,57 @@ async fn show_something(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// SIGTERM or Ctrl-C. A second one is not waited for: whoever asks twice wants it now.
-async fn stop_asked() -> anyhow::Result<()> {
-    asked_once().await?;
-    tokio::spawn(async {
-        if asked_once().await.is_ok() {
-            tracing::warn!("asked again: stopping at once");
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "who asks twice waits for nothing to be seen out"
-            )]
-            std::process::exit(1);
-        }
-    });
-    Ok(())
+/// SIGTERM or Ctrl-C, from when it is listened for: none that comes later is lost.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
 }
 
-#[cfg(unix)]
-async fn asked_once() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
+impl Signals {
+    #[cfg(unix)]
+    fn listen() -> anyhow::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
 
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
-    Ok(())
-}
 
-#[cfg(not(unix))]
-async fn asked_once() -> anyhow::Result<()> {
-    Ok(tokio::signal::ctrl_c().await?)
+    #[cfg(unix)]
+    async fn once(&mut self) -> anyhow::Result<()> {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn once(&mut self) -> anyhow::Result<()> {
+        Ok(tokio::signal::ctrl_c().await?)
+    }
+
+    /// A second one is not waited for: whoever asks twice wants it now.
+    async fn stop_asked(mut self) -> anyhow::Result<()> {
+        self.once().await?;
+        tokio::spawn(async move {
+            if self.once().await.is_ok() {
+                tracing::warn!("asked again: stopping at once");
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "who asks twice waits for nothing to be seen out"
+                )]
+                std::process::exit(1);
+            }
+        });
+        Ok(())
+    }
 }
