@@ -246,9 +246,13 @@ mod tests {
 
         server.signal("CONT");
         eventually("Redis is back", || redis.is_up()).await;
-        // The first reads only catch up; none of them finds what was removed.
-        for _ in 0..3 {
+        // The first reads only catch up; none of them finds what was removed. On a busy machine there may be more of them.
+        for _ in 0..30 {
             assert_eq!(cache.get("a").await, None);
+            if cache.untold().is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert!(cache.untold().is_empty());
         assert_eq!(cache.get("b").await, Some("still".into()));

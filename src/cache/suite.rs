@@ -18,7 +18,7 @@ use super::{Cache, read_through};
 use crate::redis::testing::unique;
 
 const MINUTE: Duration = Duration::from_secs(60);
-const SOON: Duration = Duration::from_millis(120);
+const SOON: Duration = Duration::from_millis(500);
 
 /// `fresh` makes one that keeps removed keys closed for so long; it may share what it keeps with the others.
 pub async fn keeps_its_promises<C: Cache + 'static>(fresh: impl Fn(Duration) -> C) {

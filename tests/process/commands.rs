@@ -556,7 +556,7 @@ async fn a_worker_waits_for_work_until_it_is_stopped() {
     let mut worker = Process::start(&mut empulse(&["worker"], &settings));
     worker.line("ready").await;
     worker.signal("TERM");
-    let (status, _) = worker.ends_within(std::time::Duration::from_secs(2)).await;
+    let (status, _) = worker.ends_within(std::time::Duration::from_secs(10)).await;
     assert_eq!(status.code(), Some(0), "{}", worker.said());
     assert_eq!(worker.lines("stopped").len(), 1);
 }

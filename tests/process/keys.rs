@@ -326,6 +326,16 @@ async fn a_rotation_that_is_killed_goes_on_beside_others_who_write() {
     assert_eq!(on_trail("keys.rotation_begun").await, 2);
     assert_eq!(on_trail("keys.rotated").await, 0);
 
+    // What was sent last before a kill may still be on its way.
+    let active = "select count(*) from pg_stat_activity \
+                  where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle' \
+                  and backend_type = 'client backend'";
+    eventually(
+        "nobody writes any more",
+        Duration::from_secs(20),
+        async || (database.number(active).await == 0).then_some(()),
+    )
+    .await;
     let left = ROWS as i64 - database.number(UNDER_NEW).await;
     let ran = run(&["keys", "rotate"], &settings);
     assert_eq!(ran.code, Some(0), "{ran:?}");

@@ -7,14 +7,11 @@ use tokio::net::TcpStream;
 
 use crate::commands::all_tracks;
 use crate::support::{
-    Database, Folder, Load, PAGE, Process, Service, empulse, eventually, has_embedded, run,
+    Database, Folder, Load, NO_JOBS, PAGE, Process, Service, empulse, eventually, has_embedded, run,
 };
 
 /// How long a service that has nothing left to do may take to stop.
 const PROMPTLY: Duration = Duration::from_secs(2);
-
-/// A job would wait for the same lock, or be waited for at the end.
-const NO_JOBS: (&str, &str) = ("EMPULSE_JOBS", "off");
 
 fn demo(folder: &Folder, settings: &[(&str, &str)]) {
     let data = folder.at("data");

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::support::{Came, Folder, Load, RedisServer, Service, eventually, has_embedded, summary};
+use crate::support::{
+    Came, Folder, Load, NO_JOBS, RedisServer, Service, eventually, has_embedded, summary,
+};
 
 /// Of the 3,000 points a minute that callers without an account have.
 const FACTOR: &str = "0.01";
@@ -96,6 +98,7 @@ async fn limits_are_shared_shared_out_and_shared_again() {
         ("EMPULSE_RATE_FACTOR", FACTOR),
         ("EMPULSE_METRICS_LISTEN", "127.0.0.1:0"),
         ("EMPULSE_TRUSTED_PROXIES", "127.0.0.1"),
+        NO_JOBS,
     ];
     let (mut first, second) = (
         Service::ready(&one, &settings).await,
@@ -180,13 +183,12 @@ async fn a_start_without_redis_serves_and_finds_it_later() {
     };
     redis.kill();
     let folder = Folder::new();
+    let url = redis.url();
     let settings = [
-        ("REDIS_URL", redis.url()),
-        ("EMPULSE_RATE_FACTOR", FACTOR.to_owned()),
+        ("REDIS_URL", url.as_str()),
+        ("EMPULSE_RATE_FACTOR", FACTOR),
+        NO_JOBS,
     ];
-    let settings = settings
-        .each_ref()
-        .map(|(name, value)| (*name, value.as_str()));
     let service = Service::ready(&folder, &settings).await;
     assert_eq!(
         readiness(&service).await,

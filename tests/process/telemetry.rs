@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Folder, Service, eventually, has_embedded};
+use crate::support::{Folder, NO_JOBS, Service, eventually, has_embedded};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn figures_stand_on_an_address_of_their_own() {
@@ -17,7 +17,8 @@ async fn figures_stand_on_an_address_of_their_own() {
         return;
     }
     let folder = Folder::new();
-    let mut service = Service::ready(&folder, &[("EMPULSE_METRICS_LISTEN", "127.0.0.1:0")]).await;
+    let settings = [("EMPULSE_METRICS_LISTEN", "127.0.0.1:0"), NO_JOBS];
+    let mut service = Service::ready(&folder, &settings).await;
     for _ in 0..3 {
         let request = service
             .client()
@@ -145,6 +146,7 @@ async fn a_collector_gets_traces_metrics_and_logs_of_the_callers_trace() {
         ("OTEL_BSP_SCHEDULE_DELAY", "100"),
         ("OTEL_BLRP_SCHEDULE_DELAY", "100"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "200"),
+        NO_JOBS,
     ];
     let service = Service::ready(&folder, &settings).await;
     let request = service
@@ -205,17 +207,13 @@ async fn a_collector_that_does_not_answer_does_not_hold_up_a_stop() {
         }
     });
     let folder = Folder::new();
-    // What a new embedded database is filled with is work that a stop waits for.
-    let settings = [
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()),
-        ("EMPULSE_JOBS", "off"),
-    ];
+    let settings = [("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()), NO_JOBS];
     let mut service = Service::ready(&folder, &settings).await;
     for _ in 0..20 {
         service.data("{ genres { slug } }").await;
     }
     service.process.signal("TERM");
-    let (status, took) = service.process.ends_within(Duration::from_secs(7)).await;
+    let (status, took) = service.process.ends_within(Duration::from_secs(9)).await;
     println!("with a silent collector: ended after {took:.1?}");
     assert_eq!(status.code(), Some(0), "{}", service.process.said());
     accepting.abort();

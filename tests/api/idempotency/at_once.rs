@@ -101,9 +101,9 @@ async fn who_was_taken_over_writes_nothing() {
     };
     let first = send();
     waiting(&ana.app, 1).await;
-    wait(&ana.app, TimeDelta::seconds(29));
+    wait(&ana.app, TimeDelta::seconds(25));
     assert_eq!(ana.sends(KEY, &body).await.refused(), conflict());
-    wait(&ana.app, TimeDelta::seconds(2));
+    wait(&ana.app, TimeDelta::seconds(6));
     let second = send();
     waiting(&ana.app, 2).await;
     lock.batch_execute("commit").await.unwrap();

@@ -1,10 +1,11 @@
 //! A bucket that fails: what is tried again, for how long, and what is told of it.
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use empulse::storage::{Storage, StorageError};
+use empulse::storage::{Patience, Storage, StorageError};
 use futures_util::{StreamExt, TryStreamExt};
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
 use super::s3::{BUCKET, Fault, KEY_ID, S3Server, SECRET};
 use super::{IMPATIENCE, PATIENCE, bytes, in_bucket, key, octets, open, read};
@@ -114,7 +115,11 @@ async fn nobody_waits_longer_than_is_said() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_hangs_is_asked_again() {
     let server = S3Server::start().await;
-    let storage = in_bucket(&server, IMPATIENCE);
+    let patience = Patience {
+        of_silence: Duration::from_secs(1),
+        ..PATIENCE
+    };
+    let storage = in_bucket(&server, patience);
     for kind in KINDS {
         server.plan.fail(kind, Fault::Hang, 1);
     }
@@ -229,9 +234,10 @@ async fn who_is_not_let_in_is_told_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_is_away_may_come_later() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    // Bound, so that nobody else has it, and not listened to yet.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let address = socket.local_addr().unwrap();
     let endpoint = format!("http://{address}");
     let settings = [
         (
@@ -251,7 +257,7 @@ async fn one_that_is_away_may_come_later() {
         );
         assert!(error.to_string().contains("refused"), "{kind}: {error}");
     }
-    let _server = S3Server::on(TcpListener::bind(address).await.unwrap());
+    let _server = S3Server::on(socket.listen(64).unwrap());
     for (kind, done) in all(&storage).await {
         assert_eq!(done, Ok(()), "{kind}");
     }

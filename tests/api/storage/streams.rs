@@ -10,7 +10,7 @@ use empulse::storage::{PutError, StorageError};
 use futures_util::stream::{self, StreamExt};
 
 use super::s3::Fault;
-use super::{IMPATIENCE, Places, S3Server, bytes, in_bucket, key, octets, read};
+use super::{PATIENCE, Places, S3Server, bytes, in_bucket, key, octets, read};
 
 const PART: usize = 8 << 20;
 
@@ -51,7 +51,7 @@ async fn what_comes_in_pieces_is_stored_as_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn parts_are_equal_and_few_at_a_time() {
     let server = S3Server::start().await;
-    let storage = in_bucket(&server, super::PATIENCE);
+    let storage = in_bucket(&server, PATIENCE);
     // Two parts that are not answered hold all up, and no more is taken from where it comes.
     server.plan.fail("part", Fault::Hang, 2);
     let taken = Arc::new(AtomicUsize::new(0));
@@ -107,7 +107,7 @@ async fn of_what_breaks_off_nothing_is_stored() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_part_that_can_not_be_sent_ends_it_at_once() {
     let server = S3Server::start().await;
-    let storage = in_bucket(&server, IMPATIENCE);
+    let storage = in_bucket(&server, PATIENCE);
     server
         .plan
         .fail("part", Fault::Status(503, "SlowDown"), usize::MAX);
@@ -142,7 +142,7 @@ async fn the_last_word_may_get_no_answer() {
         Fault::Status(500, "InternalError"),
     ] {
         let server = S3Server::start().await;
-        let storage = in_bucket(&server, super::PATIENCE);
+        let storage = in_bucket(&server, PATIENCE);
         server.plan.fail("finish", fault, 1);
         assert_eq!(
             two_parts(&storage).await.unwrap(),
@@ -163,7 +163,7 @@ async fn the_last_word_may_get_no_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_last_word_that_is_not_heard_leaves_what_was_there() {
     let server = S3Server::start().await;
-    let storage = in_bucket(&server, super::PATIENCE);
+    let storage = in_bucket(&server, PATIENCE);
     two_parts(&storage).await.unwrap();
     let before = storage.head(&key("a")).await.unwrap();
     server

@@ -9,15 +9,13 @@ mod outages;
 mod repeats;
 mod whole_way;
 
-use crate::support::{Database, Service, registration};
+use crate::support::{Database, NO_JOBS, Service, registration};
 
 /// What all instances of a deployment share. Unset, each data folder would have keys of its own.
 pub const KEYS: (&str, &str) = (
     "EMPULSE_SIGNING_KEYS",
     "2030-01:5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e",
 );
-
-pub const NO_JOBS: (&str, &str) = ("EMPULSE_JOBS", "off");
 
 const VERIFICATION: &str = "Confirm your e-mail address";
 

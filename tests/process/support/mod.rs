@@ -52,6 +52,10 @@ pub fn free_port() -> u16 {
         .expect("a free port")
 }
 
+/// For tests that are not about jobs: one would wait for the same lock, or be waited for at the end, and what a new
+/// embedded database is filled with is work for all cores.
+pub const NO_JOBS: (&str, &str) = ("EMPULSE_JOBS", "off");
+
 /// Whether the embedded database can be had; says that `what` is not run where it can't.
 pub fn has_embedded(what: &str) -> bool {
     let has = cfg!(feature = "embedded");

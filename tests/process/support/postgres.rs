@@ -344,7 +344,8 @@ pub async fn connect(url: &str) -> Client {
     let server = Server::new(&SecretString::from(url)).unwrap();
     let client = server.connect().await.unwrap();
     client
-        .batch_execute("set statement_timeout = 0")
+        // A test may hold a lock for as long as it looks at who waits for it.
+        .batch_execute("set statement_timeout = 0; set idle_in_transaction_session_timeout = 0")
         .await
         .unwrap();
     client

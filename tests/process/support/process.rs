@@ -103,7 +103,11 @@ impl Process {
         let began = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                return (status, began.elapsed());
+                let took = began.elapsed();
+                // What it said last has been heard then, too.
+                self.out.all();
+                self.err.all();
+                return (status, took);
             }
             assert!(
                 began.elapsed() < limit,

@@ -10,6 +10,9 @@ use super::{Folder, Process, empulse, eventually};
 /// Longer than anything that is promised, so that a hang shows as one.
 const LONGEST_ANSWER: Duration = Duration::from_secs(20);
 
+/// Of a service with nothing left to do, on a machine that is busy with other tests.
+const LONGEST_STOP: Duration = Duration::from_secs(9);
+
 pub struct Service {
     pub process: Process,
     pub address: SocketAddr,
@@ -90,7 +93,7 @@ impl Service {
     /// Asks it to stop, and sees that it does as promised.
     pub async fn stops(mut self) {
         self.process.signal("TERM");
-        let (status, _) = self.process.ends_within(Duration::from_secs(5)).await;
+        let (status, _) = self.process.ends_within(LONGEST_STOP).await;
         assert_eq!(status.code(), Some(0), "{}", self.process.said());
     }
 }

@@ -1,7 +1,7 @@
 //! Processes that are killed while a file comes, while it is handed in, and once it was.
 
 use super::*;
-use crate::accounts::NO_JOBS;
+use crate::support::NO_JOBS;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_had_not_come_whole_when_an_instance_was_killed_is_nowhere() {

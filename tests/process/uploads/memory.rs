@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 
 use super::*;
-use crate::accounts::NO_JOBS;
+use crate::support::NO_JOBS;
 
 const SIZE: usize = 20 << 20;
 const MANY: u16 = 50;
@@ -40,8 +40,8 @@ async fn fifty_files_at_once_take_bounded_memory() {
         let one = most_held(process) - before;
         // All of them are under way at once: none ends before the last has begun.
         let uploads = (2..2 + MANY).map(async |number: u16| {
-            let upload = scene.upload(&service, &access, &format!("Track {number}"));
             let file = wav(SIZE, number);
+            let upload = scene.upload(&service, &access, &format!("Track {number}"));
             upload.send(&file[..SIZE - 10]).await;
             (upload, file)
         });

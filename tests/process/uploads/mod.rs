@@ -105,7 +105,7 @@ impl Scene {
         // Longer than the service waits for what is under way when it stops.
         let client = reqwest::Client::builder()
             .no_proxy()
-            .timeout(Duration::from_secs(90));
+            .timeout(Duration::from_secs(300));
         let request = client
             .build()
             .unwrap()
@@ -300,7 +300,9 @@ fn wav(size: usize, last: u16) -> Vec<u8> {
     bytes.extend_from_slice(&data.to_le_bytes());
     let half = |level: i16| level.to_le_bytes().repeat(200);
     let wave = [half(8_000), half(-8_000)].concat();
-    bytes.extend(wave.iter().cycle().take(size - bytes.len() - 2));
+    // In whole waves: a byte at a time is slow where nothing is optimised.
+    bytes.extend(wave.repeat(size / wave.len() + 1));
+    bytes.truncate(size - 2);
     bytes.extend_from_slice(&last.to_le_bytes());
     bytes
 }

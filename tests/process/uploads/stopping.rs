@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::*;
-use crate::accounts::NO_JOBS;
+use crate::support::NO_JOBS;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_waits_for_a_file_that_comes() {

@@ -207,7 +207,10 @@ async fn an_answer_that_is_not_taken_on_ends_alone() {
 
 #[tokio::test]
 async fn an_answer_that_is_taken_slowly_is_sent_to_its_end() {
-    let limits = short();
+    let limits = ServerLimits {
+        stalled_write: Duration::from_millis(800),
+        ..short()
+    };
     let server = Running::with(limits.clone()).await;
     let mut client = with_room(&server, 20_000).await;
     client.write_all(&get_path(1, "/large")).await.unwrap();

@@ -8,6 +8,16 @@ use crate::support::TestApp;
 
 const STEP: TimeDelta = TimeDelta::seconds(30);
 
+/// Waits, at all of these, for the step that begins next: what is told of a step now is then not of another one when it is
+/// judged.
+pub fn begin_step(instances: &[&TestApp]) {
+    let step = STEP.num_milliseconds();
+    let left = step - instances[0].app.clock.now().timestamp_millis() % step;
+    for one in instances {
+        one.app.clock.advance(TimeDelta::milliseconds(left));
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Authenticator {
     secret: Vec<u8>,

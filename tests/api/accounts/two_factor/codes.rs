@@ -30,6 +30,7 @@ async fn the_codes_of_the_steps_beside_count_too() {
         execute(&app, "delete from sign_in_failures").await;
         wait(&app, TimeDelta::minutes(10));
         let token = step_token(&app, EMAIL).await;
+        begin_step(&[&app]);
         let code = ana.authenticator.code_of_step(&app, step);
         let completed = complete(&app, &token, &code).await;
         assert_eq!(

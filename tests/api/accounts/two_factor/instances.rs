@@ -11,6 +11,7 @@ async fn a_factor_of_one_instance_is_asked_for_by_the_other() {
     one.member(EMAIL).await;
     let access = one.sign_in(EMAIL).await.access;
     let authenticator = begun(&one, &access).await;
+    begin_step(&[&one, &two]);
     codes_of(&confirm(&two, &access, &authenticator.code_of_step(&one, -1)).await);
     // Begun at one, gone on with at the other, and used up at both.
     let token = step_token(&one, EMAIL).await;

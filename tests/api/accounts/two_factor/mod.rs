@@ -14,7 +14,7 @@ mod trusted;
 
 use serde_json::{Value, json};
 
-use self::authenticator::Authenticator;
+use self::authenticator::{Authenticator, begin_step};
 use super::*;
 
 const BEGIN: &str = "mutation ($input: BeginTwoFactorInput!) { beginTwoFactor(input: $input) {
