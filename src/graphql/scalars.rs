@@ -1,7 +1,9 @@
 //! The contract's scalars.
 
+use std::ops::RangeInclusive;
+
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use chrono::{NaiveDate, SecondsFormat, Utc};
+use chrono::{Datelike as _, NaiveDate, SecondsFormat, Utc};
 
 use super::files::Upload;
 
@@ -28,10 +30,15 @@ impl DateTime {
     }
 }
 
+/// Those that are written with four digits and nothing else.
+const YEARS: RangeInclusive<i32> = 1..=9_999;
+
 impl Date {
     fn read(value: &Value) -> Result<Self, &'static str> {
         match value {
-            Value::String(text) => NaiveDate::parse_from_str(text, "%Y-%m-%d").ok(),
+            Value::String(text) => NaiveDate::parse_from_str(text, "%Y-%m-%d")
+                .ok()
+                .filter(|date| YEARS.contains(&date.year()) && date.to_string() == *text),
             _ => None,
         }
         .map(Self)
@@ -179,6 +186,8 @@ mod tests {
         for (scalar, right) in [
             ("DateTime", text("2026-11-21T02:07:00+01:00")),
             ("Date", text("2028-02-29")),
+            ("Date", text("0001-01-01")),
+            ("Date", text("9999-12-31")),
             ("URL", text("https://example.org/ä")),
             ("BigInt", number(LARGEST_EXACT)),
             ("BigInt", number(-LARGEST_EXACT)),
@@ -192,6 +201,15 @@ mod tests {
             ("DateTime", number(5)),
             ("Date", text("2027-02-29")),
             ("Date", text("2026-11-21T02:07:00Z")),
+            // Which no database has, or nobody else reads.
+            ("Date", text("-4713-01-01")),
+            ("Date", text("0000-01-01")),
+            ("Date", text("+10000-01-01")),
+            ("Date", text("+2026-01-01")),
+            ("Date", text("2026-1-1")),
+            ("Date", text("2026- 1-01")),
+            ("Date", text(" 2026-01-01")),
+            ("Date", text("")),
             ("URL", text("javascript:alert(1)")),
             ("URL", text("/there")),
             ("BigInt", text("5")),
