@@ -92,12 +92,9 @@ impl CatalogueSubscription {
         live(
             ctx,
             "submissionChanged",
-            async move {
-                let account = watches(operation.actor(), &[])?;
-                Ok(account.id)
-            },
+            async move { Ok(watches(operation.actor(), &[])?) },
             |account| {
-                let changes = events.listen(&catalogue::of_account(account)).stream();
+                let changes = events.listen(&catalogue::of_account(account.id)).stream();
                 // Who then looks at all of them misses nothing.
                 stream::once(ready(Event::LookAgain)).chain(changes)
             },
@@ -106,12 +103,12 @@ impl CatalogueSubscription {
                     return Ok(Shown::This(SubmissionEvent { submission: None }));
                 };
                 let db = &operation.app.db;
-                let own = catalogue::own_submission(db, account, submission).await?;
-                Ok(match own {
+                let own = catalogue::own_submission(db, account.id, submission).await?;
+                Ok(match still_theirs(own, account) {
                     Some(own) => Shown::This(SubmissionEvent {
                         submission: Some(Submission(Arc::new(own.submission))),
                     }),
-                    // Gone meanwhile, or the artist is somebody else's by now.
+                    // Gone meanwhile, or not theirs any more.
                     None => Shown::Nothing,
                 })
             },
@@ -138,9 +135,12 @@ async fn status_of(
     let own = catalogue::own_submission(db, account, id).await?;
     let touched = own.as_ref().map(OwnSubmission::touched);
     let account = watches(actor, &touched.unwrap_or_else(|| vec![id.to_string()]))?;
-    // Whoever is no artist any more has none.
-    let own = own.filter(|_| account.has(Role::Artist));
-    Ok(own.map(|own| own.submission.status))
+    Ok(still_theirs(own, account).map(|own| own.submission.status))
+}
+
+/// Whoever is no artist any more has none, as in all lists.
+fn still_theirs(own: Option<OwnSubmission>, account: &Account) -> Option<OwnSubmission> {
+    own.filter(|_| account.has(Role::Artist))
 }
 
 /// Whoever may look at what is their own: by a session, or by a token that opens looking at it or having made it.

@@ -173,6 +173,23 @@ async fn it_ends_with_the_session_and_with_the_account() {
     second.is_closed_with(4401).await;
 }
 
+/// As none of it is in a list or behind an ID any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_no_artist_any_more_is_told_nothing() {
+    let app = TestApp::new().await;
+    let ana = Ana::new(&app, ANA).await;
+    let id = ana.submits_well(&app, "First Light").await;
+    let mut socket = watching(&app, &ana.access).await;
+    execute(&app, "update accounts set roles = '{LISTENER}'").await;
+    news::changed(&app.app, &row(&app, &id).await);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let end = "update sessions set ended_at = now(), ended_because = 'REVOKED'";
+    execute(&app, end).await;
+    news::changed(&app.app, &row(&app, &id).await);
+    // Which is the next that it is told.
+    socket.is_closed_with(4401).await;
+}
+
 /// More than is kept for whoever is slow: they are told to look, and then of what came last.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_falls_behind_is_told_to_look_again() {
